@@ -1,0 +1,72 @@
+"""From a cohort folder to network inputs: the one pre-processing path of training, judging and serving."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import MODELS
+from models.spec import ModelSpec, PreprocessingError
+from validation.cohort import Cohort
+from validation.errors import InputError
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class PreparedPatient:
+    """One patient, ready for the network, or the reason why not.
+
+    Attributes:
+        patient_id: As in the patient table.
+        inputs: One array per ONNX input, without batch axis; None if the patient could not be processed.
+        reason: Why not; None if processed.
+    """
+
+    patient_id: str
+    inputs: dict[str, NDArray[np.float32]] | None
+    reason: str | None
+
+
+def _prepare(architecture: str, cohort: Cohort, row: dict[str, Any]) -> PreparedPatient:
+    from validation.images import read_mask, read_volume
+
+    spec = MODELS[architecture]
+    patient = str(row["patient_id"])
+    try:
+        volumes = {}
+        for image in spec.images:
+            volumes[image.name] = read_volume(cohort.folder / str(row[f"{image.name}_path"]))
+            if image.mask and image.mask not in volumes:
+                volumes[image.mask] = read_mask(cohort.folder / str(row[f"{image.mask}_path"]))
+        return PreparedPatient(patient, spec.prepare(volumes, row), None)
+    except (InputError, PreprocessingError) as error:
+        return PreparedPatient(patient, None, str(error).replace(f"{cohort.folder}{os.sep}", ""))
+
+
+def prepared_patients(cohort: Cohort, spec: ModelSpec, progress: Progress | None = None) -> Iterator[PreparedPatient]:
+    """Yield every patient of the cohort in table order; two processes read ahead, memory stays bounded.
+
+    A patient whose images cannot be read or processed is yielded with the reason, never dropped.
+    """
+    from joblib import Parallel, delayed
+
+    rows = cohort.patients.to_dict("records")
+    jobs = min(os.cpu_count() or 1, 8)
+    parallel = Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=4 * jobs, batch_size=8)
+    stream = parallel(delayed(_prepare)(spec.name, cohort, row) for row in rows)
+    for done, patient in enumerate(stream, start=1):
+        if progress:
+            progress(done, len(rows))
+        yield patient
+
+
+def stack_inputs(patients: list[PreparedPatient]) -> dict[str, NDArray[np.float32]]:
+    """Stack processed patients along a new first axis, one array per ONNX input."""
+    names = patients[0].inputs or {}
+    return {name: np.stack([p.inputs[name] for p in patients if p.inputs is not None]) for name in names}

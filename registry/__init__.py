@@ -1,0 +1,1 @@
+"""The release: the MLflow registry, promotion and the check of digests at load. The only room that imports MLflow."""

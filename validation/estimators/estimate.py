@@ -1,0 +1,59 @@
+"""The value every estimator returns: a number that carries its interval, sample and method."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Scale = Literal["identity", "logit", "log"]
+
+
+class UndefinedEstimate(ValueError):  # noqa: N818 - reads as a statement: "the estimate is undefined because ..."
+    """The data cannot define the quantity (no events, one class, horizon beyond follow-up, NaN ...); says why."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One estimated quantity with everything needed to read it.
+
+    Attributes:
+        value: Point estimate.
+        lower: Lower confidence limit at `level`, in the unit of `value`.
+        upper: Upper confidence limit at `level`, in the unit of `value`.
+        level: Two-sided confidence level, for instance 0.95.
+        n: Patients that entered the estimate.
+        events: Events (or cases, for a binary outcome) among them.
+        method: Estimator and interval, in words, with its source.
+        scale: Scale on which the interval is symmetric; needed to say how many more events would settle a gate.
+        horizon_months: Prediction horizon or truncation time, if the quantity has one.
+        group: Subgroup, if not the whole cohort.
+    """
+
+    value: float
+    lower: float
+    upper: float
+    level: float
+    n: int
+    events: int
+    method: str
+    scale: Scale = "identity"
+    horizon_months: float | None = None
+    group: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a number that only looks fine.
+
+        Raises:
+            UndefinedEstimate: A value or limit is not finite, or the limits do not enclose the value.
+        """
+        if not all(math.isfinite(x) for x in (self.value, self.lower, self.upper)):
+            raise UndefinedEstimate(f"{self.method}: value {self.value}, interval {self.lower} to {self.upper} not finite")
+        if not self.lower <= self.value <= self.upper:
+            raise UndefinedEstimate(f"{self.method}: {self.value} lies outside its interval {self.lower} to {self.upper}")
+        if not 0 < self.level < 1 or self.n < 1 or not 0 <= self.events <= self.n:
+            raise UndefinedEstimate(f"{self.method}: level {self.level}, n {self.n}, events {self.events} impossible")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, every field present."""
+        return asdict(self)
