@@ -1,0 +1,73 @@
+"""DVC stage `train`: networks cross-fitted and refitted, risk models fitted on out-of-fold scores."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from models import MODELS
+from models.spec import ModelSpec, load_dotted
+from models.system import DevelopmentSet, TrainingParams
+from pipelines.layout import checkpoint_folder, cohort_folder, training_folder
+from pipelines.params import load_params
+from pipelines.patients import prepared_patients, stack_inputs
+from pipelines.progress import LineProgress, TrainingProgress
+from pipelines.stage import run_stage
+from pipelines.writing import whole_folder
+from registry.tracking import track_training
+from validation.cohort import Cohort, load_cohort, load_outcomes
+from validation.errors import InputError
+from validation.evidence import write_json
+
+
+def development_set(cohort: Cohort, spec: ModelSpec) -> tuple[DevelopmentSet, dict[str, str]]:
+    """Read and pre-process a development cohort with its outcomes.
+
+    Returns:
+        The patients that could be processed, and the reasons of those that could not.
+
+    Raises:
+        InputError: The cohort is not for development, lacks the endpoint, or no patient could be processed.
+    """
+    if cohort.meta.role != "development":
+        raise InputError(
+            str(cohort.folder / "cohort.yaml"), f"role {cohort.meta.role}", "role development", "Never train on another cohort."
+        )
+    outcomes = load_outcomes(cohort).set_index("patient_id")
+    patients = list(prepared_patients(cohort, spec, LineProgress(f"reading {cohort.meta.name}")))
+    kept = [p for p in patients if p.inputs is not None]
+    excluded = {p.patient_id: str(p.reason) for p in patients if p.inputs is None}
+    if not kept:
+        raise InputError(str(cohort.folder), "no patient that could be processed", "images that fit the model", str(excluded))
+    ids = [p.patient_id for p in kept]
+    endpoint = cohort.meta.endpoint(spec.endpoint)
+    return (
+        DevelopmentSet(
+            patient_ids=tuple(ids),
+            inputs=stack_inputs(kept),
+            event=outcomes.loc[ids, endpoint.event].to_numpy(dtype=bool),
+            time_months=outcomes.loc[ids, endpoint.time].to_numpy(dtype=np.float64),
+        ),
+        excluded,
+    )
+
+
+def train(model: str) -> None:
+    """Train one entry of params.yaml; resumes from checkpoints after an interruption."""
+    params = load_params()
+    entry = params.model(model)
+    spec = MODELS[entry.architecture]
+    development, excluded = development_set(load_cohort(cohort_folder(entry.development)), spec)
+    training = TrainingParams.from_mapping(params.training(model))
+    system = load_dotted(spec.system_path)
+    with (
+        whole_folder(training_folder(model)) as folder,
+        track_training(model, {**params.training(model), "seed": params.seed, "cohort": entry.development}) as tracker,
+    ):
+        write_json(folder / "excluded.json", excluded)
+        system.train(development, training, params.seed, folder, checkpoint_folder(model), TrainingProgress(tracker))
+
+
+if __name__ == "__main__":
+    run_stage(train, sys.argv[1:])
