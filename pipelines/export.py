@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from itertools import islice
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +52,8 @@ def identity(model: str, spec: ModelSpec, development: str) -> dict[str, str]:
 
 def parity_inputs(cohort: Cohort, spec: ModelSpec) -> dict[str, NDArray[np.float32]]:
     """Inputs of the first development patients; the last one without any covariate, to exercise missing values."""
-    processed = (p for p in prepared_patients(cohort, spec) if p.inputs is not None)
-    inputs = stack_inputs(list(islice(processed, PARITY_PATIENTS)))
+    first = replace(cohort, patients=cohort.patients.head(PARITY_PATIENTS))
+    inputs = stack_inputs([p for p in prepared_patients(first, spec) if p.inputs is not None])
     if "covariates" in inputs:
         inputs["covariates"][-1] = np.nan
     return inputs

@@ -9,14 +9,14 @@ import numpy as np
 from models import MODELS
 from models.spec import ModelSpec, load_dotted
 from models.system import DevelopmentSet, TrainingParams
-from pipelines.layout import checkpoint_folder, cohort_folder, training_folder
-from pipelines.params import load_params
+from pipelines.layout import PARAMS, checkpoint_folder, cohort_folder, training_folder
+from pipelines.params import Params, load_params
 from pipelines.patients import prepared_patients, stack_inputs
 from pipelines.progress import LineProgress, TrainingProgress
 from pipelines.stage import run_stage
 from pipelines.writing import whole_folder
 from registry.tracking import track_training
-from validation.cohort import Cohort, load_cohort, load_outcomes
+from validation.cohort import Cohort, Endpoint, load_cohort, load_outcomes
 from validation.errors import InputError
 from validation.evidence import write_json
 
@@ -41,7 +41,7 @@ def development_set(cohort: Cohort, spec: ModelSpec) -> tuple[DevelopmentSet, di
     if not kept:
         raise InputError(str(cohort.folder), "no patient that could be processed", "images that fit the model", str(excluded))
     ids = [p.patient_id for p in kept]
-    endpoint = cohort.meta.endpoint(spec.endpoint)
+    endpoint = endpoint_of(cohort, spec.endpoint)
     return (
         DevelopmentSet(
             patient_ids=tuple(ids),
@@ -53,13 +53,35 @@ def development_set(cohort: Cohort, spec: ModelSpec) -> tuple[DevelopmentSet, di
     )
 
 
+def endpoint_of(cohort: Cohort, name: str) -> Endpoint:
+    """Return an endpoint of a cohort, in months.
+
+    Raises:
+        InputError: The cohort lacks it or counts another unit.
+    """
+    endpoint = cohort.meta.endpoints.get(name)
+    if endpoint is None or endpoint.unit != "months":
+        found = "no such endpoint" if endpoint is None else f"unit {endpoint.unit}"
+        where = f"{cohort.folder / 'cohort.yaml'} endpoints.{name}"
+        raise InputError(where, found, f"endpoint {name} in months", "Add it, with its columns in the outcome table.")
+    return endpoint
+
+
+def _training_params(params: Params, model: str) -> TrainingParams:
+    try:
+        return TrainingParams.from_mapping(params.training(model))
+    except ValueError as error:
+        where = f"{PARAMS} profiles.{params.profile}.training.{model}"
+        raise InputError(where, str(error), "the parameters of models.system.TrainingParams", "Correct it.") from None
+
+
 def train(model: str) -> None:
     """Train one entry of params.yaml; resumes from checkpoints after an interruption."""
     params = load_params()
     entry = params.model(model)
     spec = MODELS[entry.architecture]
+    training = _training_params(params, model)
     development, excluded = development_set(load_cohort(cohort_folder(entry.development)), spec)
-    training = TrainingParams.from_mapping(params.training(model))
     system = load_dotted(spec.system_path)
     with (
         whole_folder(training_folder(model)) as folder,

@@ -6,11 +6,21 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Scale = Literal["identity", "logit", "log"]
+Scale = Literal["identity", "logit", "log", "log_log"]
 
 
 class UndefinedEstimate(ValueError):  # noqa: N818 - reads as a statement: "the estimate is undefined because ..."
-    """The data cannot define the quantity (no events, one class, horizon beyond follow-up, NaN ...); says why."""
+    """The data cannot define the quantity (no events, one class, horizon beyond follow-up, NaN ...); says why.
+
+    Attributes:
+        too_few: More patients or events of the same kind would define it. A gate may then answer INCONCLUSIVE instead
+            of FAIL, provided that the events lie below the minimum that the protocol declares.
+    """
+
+    def __init__(self, reason: str, *, too_few: bool = False) -> None:
+        """State the reason in words that name the offending quantity."""
+        super().__init__(reason)
+        self.too_few = too_few
 
 
 @dataclass(frozen=True)
@@ -48,9 +58,13 @@ class Estimate:
             UndefinedEstimate: A value or limit is not finite, or the limits do not enclose the value.
         """
         if not all(math.isfinite(x) for x in (self.value, self.lower, self.upper)):
-            raise UndefinedEstimate(f"{self.method}: value {self.value}, interval {self.lower} to {self.upper} not finite")
+            raise UndefinedEstimate(
+                f"{self.method}: value {self.value}, interval {self.lower} to {self.upper} not finite"
+            )
         if not self.lower <= self.value <= self.upper:
-            raise UndefinedEstimate(f"{self.method}: {self.value} lies outside its interval {self.lower} to {self.upper}")
+            raise UndefinedEstimate(
+                f"{self.method}: {self.value} lies outside its interval {self.lower} to {self.upper}"
+            )
         if not 0 < self.level < 1 or self.n < 1 or not 0 <= self.events <= self.n:
             raise UndefinedEstimate(f"{self.method}: level {self.level}, n {self.n}, events {self.events} impossible")
 

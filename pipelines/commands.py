@@ -1,0 +1,98 @@
+"""What the commands do and print; `pipelines.cli` holds their help, so that help stays fast."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from pipelines.stage import BAD_INPUT
+
+
+def check_folder(folder: Path, as_json: bool) -> int:
+    """Check a cohort folder and print what was found."""
+    from pipelines.progress import LineProgress
+    from validation.check import check_cohort
+
+    report = check_cohort(folder, LineProgress(f"checking {folder.name}"))
+    document = report.to_dict()
+    if as_json:
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return 0 if document["success"] else BAD_INPUT
+    for item in document["checks"]:
+        typer.echo(f"{'ok    ' if item['success'] else 'FAILED'} {item['id']}: {item['what']} ({item['evaluated']} looked at)")
+        for failure in item["failures"]:
+            place = [failure["file"], f"row {failure['row']}" if failure["row"] else "", failure["patient_id"], failure["column"]]
+            typer.echo(f"       {' '.join(str(p) for p in place if p)}: found {failure['found']}; expected {failure['expected']}")
+        hidden = item.get("failures_total", 0) - len(item["failures"])
+        if hidden > 0:
+            typer.echo(f"       and {hidden} more")
+    typer.echo(f"{document['cohort']}: {document['n']} patients, {'every check passed' if document['success'] else 'not fit for use'}")
+    return 0 if document["success"] else BAD_INPUT
+
+
+def show_verdict(model: str, form: str) -> int:
+    """Print the verdict on a model; return its exit code."""
+    from pipelines.params import load_params
+    from pipelines.release import current_verdict
+    from validation.report import as_markdown, as_text
+
+    verdict = current_verdict(load_params(), model)
+    text = {
+        "json": lambda: json.dumps(verdict.to_dict(), indent=2, ensure_ascii=False),
+        "markdown": lambda: as_markdown(verdict),
+        "text": lambda: as_text(verdict),
+    }[form]()
+    typer.echo(text)
+    return verdict.exit_code
+
+
+def register_model(model: str) -> int:
+    """Register a model and say what was done."""
+    from pipelines.release import register
+
+    done = register(model)
+    what = "registered" if done.created else "was registered already" + (f"; updated: {', '.join(done.updated)}" if done.updated else "")
+    typer.echo(f"{model}: {done.name} version {done.version} {what} (artefact {done.digest[:12]})")
+    return 0
+
+
+def promote_model(model: str) -> int:
+    """Promote a model and say what was done; a refusal is raised."""
+    from pipelines.release import promote
+
+    done = promote(model)
+    what = "is champion now" if done.changed else "was champion already"
+    previous = f"; previous: version {done.previous}" if done.previous else ""
+    typer.echo(f"{model}: {done.name} version {done.version} {what}{previous} (artefact {done.digest[:12]})")
+    return 0
+
+
+def show_status(as_json: bool) -> int:
+    """Print every model of params.yaml and every registered version."""
+    from pipelines.status import status_table, status_values
+
+    values = status_values()
+    typer.echo(json.dumps([asdict(v) for v in values], indent=2, ensure_ascii=False) if as_json else status_table(values))
+    return 0
+
+
+def predict_with_registered(name: str, alias: str, folder: Path, output: Path) -> int:
+    """Predict a cohort with a registered model whose every digest has been checked."""
+    from pipelines.predict import predict_cohort, write_predictions
+    from registry.loading import load
+    from validation.cohort import load_cohort
+
+    cohort = load_cohort(folder)
+    loaded = load(name, alias)
+    try:
+        predictions = predict_cohort(loaded.artefact, cohort)
+        write_predictions(predictions, loaded.artefact, cohort, output)
+    finally:
+        shutil.rmtree(loaded.folder)
+    failed = int((predictions["status"] == "failed").sum())
+    typer.echo(f"{output}: {len(predictions)} patients, {failed} without prediction ({name}@{alias}, version {loaded.version})")
+    return 0

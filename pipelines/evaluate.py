@@ -1,0 +1,67 @@
+"""DVC stage `evaluate`: what the protocol declares, estimated on one cohort. Reads predictions and outcomes, no image."""
+
+from __future__ import annotations
+
+import sys
+
+import pyarrow.parquet as pq
+
+from pipelines.layout import artifact_folder, cohort_folder, evidence_file, predictions_table, protocol_file
+from pipelines.params import load_params
+from pipelines.stage import run_stage
+from registry.artefact import read_artefact
+from validation.assess import assess
+from validation.cohort import load_cohort, load_outcomes
+from validation.digests import file_sha256
+from validation.errors import InputError
+from validation.evidence import write_json
+from validation.protocol import load_protocol
+
+
+def evaluate(model: str, cohort: str) -> None:
+    """Estimate everything the protocol declares for one model on one external cohort.
+
+    Raises:
+        InputError: Predictions are missing, or were made by another model or for another patient table.
+    """
+    artefact = read_artefact(artifact_folder(model))
+    patients = load_cohort(cohort_folder(cohort))
+    tables = {name: file_sha256(patients.folder / file) for name, file in patients.meta.tables.items()}
+    predictions = _read_predictions(model, cohort, artefact.digest, tables["patients"])
+    evidence = assess(
+        load_protocol(protocol_file(load_params().model(model).architecture)),
+        artefact.contract,
+        patients,
+        predictions=predictions.to_pandas(),
+        outcomes=load_outcomes(patients),
+        digests={
+            "artifact": artefact.digest,
+            "predictions": file_sha256(predictions_table(model, cohort)),
+            "outcomes": tables["outcomes"],
+            "patients": tables["patients"],
+        },
+    )
+    write_json(evidence_file(model, cohort), evidence)
+
+
+def _read_predictions(model: str, cohort: str, artefact_digest: str, patients_digest: str) -> pq.lib.Table:
+    path = predictions_table(model, cohort)
+    if not path.is_file():
+        raise InputError(str(path), "no such file", "predictions", f"Run dvc repro predict@{model}-{cohort}.")
+    table = pq.read_table(path)
+    origin = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    expected = {
+        "hallmark.artifact_digest": artefact_digest,
+        "hallmark.patients_sha256": patients_digest,
+        "hallmark.model": model,
+        "hallmark.cohort": cohort,
+    }
+    for key, value in expected.items():
+        if origin.get(key) != value:
+            found = f"{key} {origin.get(key)}"
+            raise InputError(str(path), found, value, f"Run dvc repro predict@{model}-{cohort}; never move predictions.")
+    return table
+
+
+if __name__ == "__main__":
+    run_stage(evaluate, sys.argv[1:])

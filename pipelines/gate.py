@@ -1,0 +1,87 @@
+"""DVC stage `gate`: the verdict on a model. Always writes it and exits 0; `hallmark gate` turns it into an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.layout import (
+    artifact_folder,
+    cohort_report,
+    evidence_file,
+    independence_file,
+    parity_file,
+    protocol_file,
+    verdict_file,
+)
+from pipelines.params import Params, load_params
+from pipelines.stage import run_stage
+from registry.artefact import read_artefact
+from validation.errors import InputError
+from validation.evidence import read_json, write_json
+from validation.protocol import Protocol, load_protocol
+from validation.verdict import Verdict, judge
+
+
+def declared_cohorts(params: Params, protocol: Protocol, model: str) -> tuple[str, ...]:
+    """Return the external cohorts that the protocol declares; params.yaml must run the model on exactly these.
+
+    Raises:
+        InputError: params.yaml names a cohort that the protocol does not. (One that the protocol names and params.yaml
+            does not has no evidence, and fails the gate.)
+    """
+    extra = sorted(set(params.external_cohorts(model)) - set(protocol.analysis.external))
+    if extra:
+        where, expected = "params.yaml validations", "cohorts declared in the protocol"
+        raise InputError(where, ", ".join(extra), expected, "Add them to analysis.cohorts.external, before looking.")
+    return protocol.analysis.external
+
+
+def evidence_paths(params: Params, protocol: Protocol, model: str) -> dict[str, Mapping[str, Path]]:
+    """Return where the documents of a model's verdict lie, by kind and cohort; they need not exist."""
+    external = declared_cohorts(params, protocol, model)
+    checked = (*external, params.model(model).development)
+    return {
+        "evidence": {cohort: evidence_file(model, cohort) for cohort in external},
+        "cohort_checks": {cohort: cohort_report(cohort) for cohort in checked},
+        "independence": {cohort: independence_file(model, cohort) for cohort in external},
+    }
+
+
+def derive_verdict(params: Params, model: str, evidence: Mapping[str, Any] | None = None) -> Verdict:
+    """Judge a model by its protocol, from the documents on disk.
+
+    Args:
+        params: params.yaml.
+        model: Its entry.
+        evidence: Evidence by cohort in place of what is on disk, to ask "what if"; nothing is written.
+
+    Raises:
+        InputError: A document or the artefact is malformed, or protocol and params.yaml disagree.
+    """
+    protocol = load_protocol(protocol_file(params.model(model).architecture))
+    paths = evidence_paths(params, protocol, model)
+    documents: dict[str, Mapping[str, Any]] = {
+        kind: {cohort: read_json(path) for cohort, path in by_cohort.items()}
+        for kind, by_cohort in paths.items()
+    }
+    if evidence is not None:
+        documents["evidence"] = evidence
+    return judge(
+        protocol,
+        model=model,
+        artifact_digest=read_artefact(artifact_folder(model)).digest,
+        parity=read_json(parity_file(model)),
+        **documents,
+    )
+
+
+def gate(model: str) -> None:
+    """Write the verdict on a model."""
+    write_json(verdict_file(model), derive_verdict(load_params(), model).to_dict())
+
+
+if __name__ == "__main__":
+    run_stage(gate, sys.argv[1:])

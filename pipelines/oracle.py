@@ -1,0 +1,68 @@
+"""How much of the achievable discrimination a model reaches on a synthetic cohort, whose true linear predictor is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pipelines.layout import cohort_folder, evidence_file, oracle_table
+from validation.cohort import load_cohort, load_outcomes
+from validation.errors import InputError
+from validation.estimators.auc import auc_at_horizon
+from validation.estimators.concordance import harrell_c
+from validation.estimators.estimate import Estimate
+from validation.evidence import read_evidence
+
+HORIZON_MONTHS = 36
+
+
+@dataclass(frozen=True)
+class AgainstOracle:
+    """A model's estimate beside that of the true linear predictor, on the same patients.
+
+    Attributes:
+        quantity: What is compared.
+        model: The model's estimate, as in its evidence.
+        oracle: The estimate of the true linear predictor.
+    """
+
+    quantity: str
+    model: Mapping[str, Any]
+    oracle: Estimate
+
+    @property
+    def share(self) -> float:
+        """Share of the oracle's distance above 0.5 that the model reaches."""
+        return float((self.model["value"] - 0.5) / (self.oracle.value - 0.5))
+
+
+def against_oracle(model: str, cohort: str, prediction: str = "nomogram") -> tuple[AgainstOracle, ...]:
+    """Compare Harrell's C and the 36-month AUC of a model with the oracle's on a synthetic cohort.
+
+    Args:
+        model: Entry of params.yaml.
+        cohort: A synthetic external cohort on which it was evaluated.
+        prediction: Which of the model's predictions: the estimates `c_<prediction>` and `auc36_<prediction>`.
+
+    Raises:
+        InputError: No evidence, no oracle, or an estimate is undefined.
+    """
+    folder = load_cohort(cohort_folder(cohort))
+    evidence = read_evidence(evidence_file(model, cohort))
+    endpoint = folder.meta.endpoints[evidence["endpoint"]]
+    outcomes = load_outcomes(folder)
+    truth = pd.read_parquet(oracle_table(cohort)).set_index("patient_id").loc[outcomes["patient_id"]]
+    time, event = outcomes[endpoint.time].to_numpy(), outcomes[endpoint.event].to_numpy()
+    oracle = {
+        f"c_{prediction}": harrell_c(time, event, truth["linear_predictor"].to_numpy()),
+        f"auc36_{prediction}": auc_at_horizon(time, event, truth["linear_predictor"].to_numpy(), HORIZON_MONTHS),
+    }
+    names = {f"c_{prediction}": "Harrell C", f"auc36_{prediction}": "AUC at 36 months"}
+    estimates = {e["id"]: e for e in evidence["estimates"]}
+    for name in oracle:
+        if estimates.get(name, {}).get("value") is None:
+            raise InputError(str(evidence_file(model, cohort)), f"no value of {name}", "an estimate", "Run dvc repro.")
+    return tuple(AgainstOracle(names[name], estimates[name], value) for name, value in oracle.items())

@@ -1,0 +1,111 @@
+"""The status table: every model of params.yaml and every registered version, with verdicts, aliases and cohorts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.layout import verdict_file
+from pipelines.params import Params, load_params
+from pipelines.release import current_verdict
+from registry.status import Figure, RegistryRow, registered_models
+from validation.errors import InputError
+
+NOT_REGISTERED = "not registered"
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """One line of the table.
+
+    Attributes:
+        model: Entry of params.yaml, or "-" for a version that no entry made.
+        registered_name: Name in the registry.
+        version: Number of the version; None if the model is not registered.
+        aliases: Aliases of that version.
+        verdict: For a registered version the verdict registered with it; else the verdict on disk, or why there is none.
+        synthetic: Whether the cohorts behind the verdict are synthetic; None if unknown.
+        artefact_sha256: Digest of the artefact; None if unknown.
+        figures: One text per cohort: "mri_external: discrimination_survival 0.771 [0.731, 0.806] PASS, ...".
+    """
+
+    model: str
+    registered_name: str
+    version: int | None
+    aliases: tuple[str, ...]
+    verdict: str
+    synthetic: bool | None
+    artefact_sha256: str | None
+    figures: tuple[str, ...]
+
+
+def status_values() -> list[ModelStatus]:
+    """Return registered versions first, then the models that have none.
+
+    Raises:
+        InputError: params.yaml is wrong or the store does not answer.
+    """
+    params = load_params()
+    registered = [_registered(row) for row in registered_models()]
+    known = {row.model for row in registered}
+    return registered + [_unregistered(params, model) for model in params.models if model not in known]
+
+
+def _registered(row: RegistryRow) -> ModelStatus:
+    figures = tuple(f"{cohort}: {', '.join(map(_figure, of))}" for cohort, of in row.cohorts.items())
+    return ModelStatus(
+        row.model or "-",
+        row.name,
+        row.version,
+        row.aliases,
+        row.verdict or "unknown",
+        row.synthetic,
+        row.artefact_sha256,
+        figures,
+    )
+
+
+def _figure(figure: Figure) -> str:
+    interval = "" if figure.lower is None or figure.upper is None else f" [{figure.lower:.3f}, {figure.upper:.3f}]"
+    return f"{figure.gate} {figure.value:.3g}{interval} {figure.state}"
+
+
+def _unregistered(params: Params, model: str) -> ModelStatus:
+    entry = params.model(model)
+    if not verdict_file(model).is_file():
+        return ModelStatus(model, entry.registered_name, None, (), "no verdict", None, None, ())
+    try:
+        verdict = current_verdict(params, model)
+    except InputError:
+        return ModelStatus(model, entry.registered_name, None, (), "verdict out of date", None, None, ())
+    figures = [
+        f"{r.answer.cohort}: {r.spec.id} {r.answer.value:.3g} {r.answer.state}"
+        for r in verdict.gates
+        if r.answer.value is not None and r.answer.cohort
+    ]
+    digest = str(verdict.digests["artifact"])
+    return ModelStatus(
+        model, entry.registered_name, None, (), str(verdict.state), verdict.synthetic, digest, tuple(figures)
+    )
+
+
+def status_table(values: list[ModelStatus]) -> str:
+    """Return the table as plain text; the figures of each cohort stand below their line."""
+    header = ("model", "registered as", "version", "aliases", "verdict", "artefact", "data")
+    lines = [
+        (
+            v.model,
+            v.registered_name,
+            NOT_REGISTERED if v.version is None else str(v.version),
+            ", ".join(v.aliases) or "-",
+            v.verdict,
+            (v.artefact_sha256 or "-")[:12],
+            {True: "synthetic", False: "real", None: "-"}[v.synthetic],
+        )
+        for v in values
+    ]
+    widths = [max(len(cells[i]) for cells in [header, *lines]) for i in range(len(header))]
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(header, widths, strict=True)).rstrip()]
+    for value, cells in zip(values, lines, strict=True):
+        text.append("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+        text.extend(f"    {figures}" for figures in value.figures)
+    return "\n".join(text)

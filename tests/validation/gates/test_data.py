@@ -1,0 +1,82 @@
+"""Gates on data checks and on patients without prediction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.validation.specimens import COHORT, DEVELOPMENT, SECOND, check_report, judged, states
+from validation.protocol import Protocol
+
+
+def test_checks_pass(plan: Protocol) -> None:
+    """All checks of both external cohorts and of the development cohort passed."""
+    assert states(judged(plan), "checks") == {COHORT: "PASS", SECOND: "PASS", DEVELOPMENT: "PASS"}
+
+
+@pytest.mark.parametrize("cohort", [COHORT, DEVELOPMENT])
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        ((), None, "the cohort was not checked"),
+        (("checks", 1, "success"), False, "1 of 2 checks failed: t2w.readable"),
+        (("checks", 1, "success"), None, "1 of 2 checks failed"),
+        (("success",), False, "0 of 2 checks failed: see the report"),
+        (("checks",), [], "the report checked nothing"),
+        (("n",), 0, "the report checked nothing"),
+        (("cohort",), "another", "the report is about"),
+        (("role",), "internal", "the report is about internal"),
+    ],
+)
+def test_checks_fail(plan: Protocol, cohort: str, path: tuple[str, ...], value: Any, reason: str) -> None:
+    """One failed check is enough; a missing or empty report is a FAIL too."""
+    verdict = judged(plan, "cohort_checks", cohort, *path, value=value)
+    (answer,) = (g.answer for g in verdict.gates if (g.spec.id, g.answer.cohort) == ("checks", cohort))
+
+    assert str(answer.state) == "FAIL"
+    assert reason in answer.reason
+
+
+def test_development_cohort_must_be_checked(plan: Protocol) -> None:
+    """Without any development cohort the gate fails."""
+    reports = {cohort: check_report(cohort) for cohort in (COHORT, SECOND)}
+
+    assert states(judged(plan, "cohort_checks", value=reports), "checks")[None] == "FAIL"
+
+
+def failures(n: int) -> list[dict[str, str]]:
+    """Patients without prediction."""
+    return [{"patient_id": f"P{i}", "reason": "mask empty"} for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("failed", "declared", "expected", "needed"),
+    [
+        (0, 400, "PASS", None),
+        (10, 400, "PASS", None),
+        (14, 400, "INCONCLUSIVE", (None, 818)),
+        (0, 65, "INCONCLUSIVE", (None, 72)),
+        (40, 400, "FAIL", None),
+        (400, 400, "FAIL", None),
+    ],
+)
+def test_image_failures(
+    plan: Protocol, failed: int, declared: int, expected: str, needed: tuple[int | None, int] | None
+) -> None:
+    """The exact interval of the share decides: none of 65 may still be more than 5 %, ten of 400 are surely not."""
+    patients = {"declared": declared, "predicted": declared - failed, "failed": failures(failed)}
+    patients["with_missing_covariates"] = 0
+    verdict = judged(plan, "evidence", COHORT, "patients", value=patients)
+    (answer,) = (g.answer for g in verdict.gates if (g.spec.id, g.answer.cohort) == ("images", COHORT))
+
+    assert str(answer.state) == expected
+    assert (answer.needed and (answer.needed.events, answer.needed.patients)) == needed
+    assert (answer.value, answer.n, answer.events) == (failed / declared, declared, failed)
+
+
+def test_image_failures_need_every_patient(plan: Protocol) -> None:
+    """A patient neither predicted nor listed as failed makes the evidence unusable."""
+    verdict = judged(plan, "evidence", COHORT, "patients", "declared", value=501)
+
+    assert states(verdict, "images")[COHORT] == "FAIL"

@@ -1,0 +1,210 @@
+"""Assessment: predictions and outcomes of one cohort become evidence, and nobody is dropped in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.reference import from_r, gbsg
+from validation.assess import assess
+from validation.cohort import Cohort, CohortMeta, Endpoint, Period
+from validation.errors import InputError
+from validation.evidence import check_evidence, encode
+from validation.protocol import Protocol, load_protocol
+
+PLAN = """
+model: mri_distant_metastasis
+version: 1
+intended_use: Test.
+analysis:
+  endpoint: rfs
+  level: 0.95
+  cohorts: {external: [gbsg]}
+  estimates:
+    - {id: c, estimator: harrell_c, prediction: lp}
+    - {id: auc, estimator: auc_delong, prediction: lp, horizon_months: 36}
+    - {id: slope, estimator: cox_calibration_slope, prediction: lp}
+    - {id: oe, estimator: observed_expected_ratio, prediction: risk_36m, horizon_months: 36}
+    - {id: km, estimator: kaplan_meier_by_cutoff, prediction: lp, horizon_months: 36}
+gates:
+  - {id: c, kind: discrimination, estimate: c, above: 0.6, minimum_events: 50, blocking: true, hazard: H, source: S}
+"""
+CONTRACT = {
+    "model": "mri_challenger",
+    "architecture": "mri_distant_metastasis",
+    "endpoint": "rfs",
+    "cutoffs": {"lp": 1.1},
+}
+DIGESTS = dict.fromkeys(("artifact", "predictions", "outcomes", "patients"), "0" * 64)
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Protocol:
+    """One estimate of every kind."""
+    path = tmp_path / "plan.yaml"
+    path.write_text(PLAN, encoding="utf-8")
+    return load_protocol(path)
+
+
+def cohort(unit: str = "months") -> Cohort:
+    """The header of gbsg and its patients; its files are never opened."""
+    endpoint = Endpoint("rfs_event", "rfs_time_months", unit, "surgery", "recurrence or death")
+    meta = CohortMeta(
+        name="gbsg",
+        schema="none",
+        modality="MR",
+        role="external",
+        centres=("A",),
+        period=Period("1984-07", "1989-12"),
+        endpoints={"rfs": endpoint},
+        eligibility="",
+        ethics="",
+        licence="",
+        provenance="",
+        synthetic=False,
+        tables={},
+    )
+    return Cohort(Path(), meta, pd.DataFrame({"patient_id": gbsg().pid.astype(str)}))
+
+
+def predictions() -> pd.DataFrame:
+    """Predictions of all patients; the first ten lack a covariate."""
+    data = gbsg()
+    missing = pd.array([2] * 10 + [0] * (len(data) - 10), dtype="Int64")
+    table = {"patient_id": data.pid.astype(str), "status": "ok", "reason": None, "missing_covariates": missing}
+    return pd.DataFrame({**table, "lp": data.lpA, "risk_36m": data.pA3})
+
+
+def outcomes() -> pd.DataFrame:
+    """Outcomes of all patients, in another order."""
+    data = gbsg().iloc[::-1]
+    table = {"patient_id": data.pid.astype(str), "rfs_event": data.status, "rfs_time_months": data.time * 12}
+    return pd.DataFrame(table).reset_index(drop=True)
+
+
+def with_failures(count: int) -> pd.DataFrame:
+    """Predictions in which the first patients failed."""
+    table = predictions()
+    table.loc[: count - 1, ["lp", "risk_36m"]] = np.nan
+    table.loc[: count - 1, "status"] = "failed"
+    table.loc[: count - 1, "reason"] = "mask is empty"
+    return table
+
+
+def assessed(plan: Protocol, **changes: Any) -> dict[str, Any]:
+    """Evidence on gbsg, with some inputs replaced."""
+    given = {"contract": CONTRACT, "cohort": cohort(), "predictions": predictions(), "outcomes": outcomes(), **changes}
+    return assess(plan, digests=DIGESTS, **given)
+
+
+def test_estimates_equal_r(plan: Protocol) -> None:
+    """Tables in different order are joined by patient, and the numbers are R's."""
+    evidence = assessed(plan)
+    values = {entry["id"]: entry["value"] for entry in evidence["estimates"]}
+
+    assert values["c"] == pytest.approx(from_r()["C"]["harrell_A"]["C"], abs=1e-12)
+    assert values["auc"] == pytest.approx(from_r()["bin"]["aucA"], abs=1e-12)
+    assert values["slope"] == pytest.approx(from_r()["surv_cal"]["slope_cox"]["est"], abs=1e-9)
+    assert values["oe"] == pytest.approx(from_r()["surv_cal"]["time"][1]["OE"], abs=1e-12)
+
+
+def test_evidence(plan: Protocol) -> None:
+    """Every key of the schema, in the words of contract, cohort and protocol."""
+    evidence = assessed(plan)
+    check_evidence(evidence, "evidence")
+
+    about = ("model", "architecture", "cohort", "role", "synthetic", "endpoint")
+    assert [evidence[key] for key in about] == [
+        "mri_challenger",
+        "mri_distant_metastasis",
+        "gbsg",
+        "external",
+        False,
+        "rfs",
+    ]
+    assert evidence["patients"] == {"declared": 686, "predicted": 686, "failed": [], "with_missing_covariates": 10}
+    assert evidence["digests"] == {**DIGESTS, "analysis": plan.analysis.estimates_digest}
+    assert evidence["curves"]["km"]["cutoff"] == 1.1
+
+
+def test_row_order_does_not_matter(plan: Protocol) -> None:
+    """Evidence is byte-identical for shuffled tables."""
+    shuffled = {"predictions": predictions().sample(frac=1, random_state=1), "outcomes": outcomes().sample(frac=1)}
+
+    assert encode(assessed(plan)) == encode(assessed(plan, **shuffled))
+
+
+def test_failed_patients_are_listed(plan: Protocol) -> None:
+    """Patients without prediction are counted with their reason; the estimates rest on the others."""
+    evidence = assessed(plan, predictions=with_failures(6))
+    failed = evidence["patients"]["failed"]
+
+    assert (evidence["patients"]["declared"], evidence["patients"]["predicted"], len(failed)) == (686, 680, 6)
+    assert {failure["reason"] for failure in failed} == {"mask is empty"}
+    assert sorted(f["patient_id"] for f in failed) == [f["patient_id"] for f in failed]
+    assert evidence["patients"]["with_missing_covariates"] == 4
+    assert {entry["n"] for entry in evidence["estimates"] if entry["id"] != "auc"} == {680}
+
+
+def test_undefined_estimates_say_why(plan: Protocol) -> None:
+    """One NaN that is not a declared failure undoes the estimates on that prediction, no others."""
+    table = predictions()
+    table.loc[3, "lp"] = np.nan
+    entries = {entry["id"]: entry for entry in assessed(plan, predictions=table)["estimates"]}
+
+    assert entries["c"]["value"] is None
+    assert entries["c"]["reason"] == "prediction is not finite for 1 of 686 patients"
+    assert (entries["c"]["n"], entries["c"]["events"], entries["c"]["too_few"]) == (686, 299, False)
+    assert entries["auc"]["events"] == 224
+    assert entries["oe"]["value"] is not None
+
+
+def test_nobody_predicted(plan: Protocol) -> None:
+    """If all patients failed there is evidence of that, and of nothing else."""
+    evidence = assessed(plan, predictions=with_failures(686))
+
+    assert evidence["patients"]["predicted"] == 0
+    assert {entry["value"] for entry in evidence["estimates"]} == {None}
+    assert evidence["curves"]["km"] == {"reason": "time has 0 values, at least 2 are needed"}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda: {"predictions": predictions().iloc[1:]}, "predictions on gbsg: found 1 missing, first 132"),
+        (lambda: {"outcomes": outcomes().iloc[2:]}, "outcomes of gbsg: found 2 missing"),
+        (lambda: {"predictions": predictions().assign(patient_id="1")}, "patient 1 twice"),
+        (
+            lambda: {"outcomes": pd.concat([outcomes(), outcomes().head(1).assign(patient_id="new")])},
+            "1 unknown, first new",
+        ),
+        (lambda: {"predictions": predictions().assign(status="skipped")}, "status skipped and reason"),
+        (lambda: {"predictions": predictions().assign(status="failed")}, "expected ok, or failed with a reason"),
+        (lambda: {"predictions": predictions().drop(columns="lp")}, "prediction lp; expected a predicted column"),
+        (lambda: {"contract": {**CONTRACT, "architecture": "ct"}}, "key architecture: found 'ct'"),
+        (lambda: {"contract": {**CONTRACT, "endpoint": "os"}}, "key endpoint: found 'os'"),
+        (lambda: {"contract": {"model": "mri_challenger"}}, "expected model and cutoffs"),
+        (
+            lambda: {"outcomes": outcomes().assign(rfs_event=2)},
+            "column rfs_event: found other values; expected 0 and 1",
+        ),
+        (lambda: {"contract": {**CONTRACT, "cutoffs": {}}}, "no cut-off of lp; expected the cut-off that km needs"),
+        (lambda: {"cohort": cohort(unit="days")}, "found rfs in days; expected rfs in months"),
+    ],
+)
+def test_refuses(plan: Protocol, change: Any, reason: str) -> None:
+    """Tables that do not hold exactly the cohort, and contracts that do not fit the plan, are bad input."""
+    with pytest.raises(InputError, match=reason):
+        assessed(plan, **change())
+
+
+def test_refuses_a_cohort_without_the_endpoint(tmp_path: Path) -> None:
+    """The endpoint that the protocol names must be one of the cohort's."""
+    path = tmp_path / "plan.yaml"
+    path.write_text(PLAN.replace("endpoint: rfs", "endpoint: dmfs"), encoding="utf-8")
+    with pytest.raises(InputError, match="found no dmfs; expected dmfs in months"):
+        assessed(load_protocol(path), contract={**CONTRACT, "endpoint": "dmfs"})

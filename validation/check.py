@@ -1,0 +1,205 @@
+"""Everything that must be true of a cohort before anything is computed from it, checked at once.
+
+    report = check_cohort(Path("data/cohorts/mri_external"))
+    report.success, report.to_dict(), report.manifest
+
+All findings are collected; only what makes a table unreadable as a whole is raised.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from validation.cells import PATIENT, TypedTable
+from validation.cohort import META, CohortMeta, id_findings, outcome_columns, read_meta, read_outcomes, read_patients
+from validation.digests import file_sha256
+from validation.findings import Check, Finding, as_error
+from validation.image_checks import ImageFile, PatientImages, check_patient, demanded
+from validation.schema import CohortSchema, TableSchema, load_schema
+from validation.tables import check_table
+
+Progress = Callable[[int, int], None]
+MANIFEST_COLUMNS = ("patient_id", "image", "kind", "sha256", "voxel_sha256")
+FEWEST_FOR_PROCESSES = 32
+_WHAT = {
+    "file": "is there, inside the cohort folder",
+    "sha256": "has the sha256 of the table",
+    "readable": "can be read with certainty",
+    "spacing": "has voxel spacing in range (mm)",
+    "shape": "has a number of voxels in range",
+    "intensity": "has intensities in range and is not constant",
+    "voxels": "is not empty",
+    "grid": "lies on the grid of the image it belongs to",
+    "diffusion": "gives a physiological ADC inside the mask",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class CohortReport:
+    """What was found out about a cohort.
+
+    Attributes:
+        meta: Content of `cohort.yaml`.
+        n: Rows of the patients table.
+        checks: Every check, in a fixed order.
+        extra_columns: Columns per table that the schema does not know; they are allowed and left out.
+        digests: sha256 of `patients`, `outcomes` and `cohort_yaml`.
+        observed: Smallest and largest figure seen, by image and figure.
+        manifest: One row per patient and image of the schema: patient_id, image, kind (image or mask), sha256,
+            voxel_sha256; None where the file is not there or cannot be read.
+    """
+
+    meta: CohortMeta
+    n: int
+    checks: tuple[Check, ...]
+    extra_columns: dict[str, list[str]]
+    digests: dict[str, str]
+    observed: dict[str, dict[str, list[float]]]
+    manifest: pd.DataFrame
+
+    @property
+    def success(self) -> bool:
+        """Whether every check succeeded."""
+        return bool(self.checks) and all(check.success for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values; no path outside the cohort folder, no clock time."""
+        return {
+            "cohort": self.meta.name,
+            "role": self.meta.role,
+            "synthetic": self.meta.synthetic,
+            "n": self.n,
+            "success": self.success,
+            "checks": [check.to_dict() for check in self.checks],
+            "extra_columns": self.extra_columns,
+            "digests": self.digests,
+            "images": self.observed,
+        }
+
+
+def check_cohort(folder: Path, progress: Progress | None = None) -> CohortReport:
+    """Check a cohort: tables, ids, outcomes, and every image of every patient.
+
+    Args:
+        folder: Cohort folder.
+        progress: Called with (patients done, patients) after each patient.
+
+    Returns:
+        The report, with every finding.
+
+    Raises:
+        InputError: `cohort.yaml` is wrong, or a table cannot be read or has no patient ids.
+    """
+    meta = read_meta(folder)
+    schema = load_schema(meta.schema)
+    patients, outcomes = read_patients(folder, meta), read_outcomes(folder, meta)
+    for table in (patients, outcomes):
+        if nameless := [finding for finding in table.missing if finding.column == PATIENT]:
+            raise as_error(nameless, meta.name)
+    stream = _check_images(folder, schema, patients)
+    checks = _check_tables(meta, schema, patients, outcomes)
+    images = []
+    for done, result in enumerate(stream, start=1):
+        images.append(result)
+        if progress:
+            progress(done, len(patients.text.rows))
+    files = {"patients": meta.tables["patients"], "outcomes": meta.tables["outcomes"], "cohort_yaml": META}
+    return CohortReport(
+        meta=meta,
+        n=len(patients.text.rows),
+        checks=(*checks, *_image_checks(schema, patients, images), _unique_images(schema, patients, images)),
+        extra_columns={"patients": list(patients.extra), "outcomes": list(outcomes.extra)},
+        digests={key: file_sha256(folder / name) for key, name in files.items()},
+        observed=_observed([file for result in images for file in result.files]),
+        manifest=_manifest(schema, patients, images),
+    )
+
+
+def _check_images(folder: Path, schema: CohortSchema, patients: TypedTable) -> Iterator[PatientImages]:
+    """Start checking the images of all patients; yield results in table order."""
+    from joblib import Parallel, delayed
+
+    records = patients.text.records
+    jobs = min(os.cpu_count() or 1, 8) if len(records) >= FEWEST_FOR_PROCESSES else 1
+    results: Iterator[PatientImages] = Parallel(n_jobs=jobs, return_as="generator", batch_size=4)(
+        delayed(check_patient)(folder, schema, record) for record in records
+    )
+    return results
+
+
+def _check_tables(meta: CohortMeta, schema: CohortSchema, patients: TypedTable, outcomes: TypedTable) -> list[Check]:
+    ids = tuple(record[PATIENT] for record in patients.text.records)
+    sealed = outcome_columns(patients, schema)
+    return [
+        *_reading_checks(patients, schema.patients),
+        Check("patients.no_outcomes", "no outcome in the patients table", len(patients.text.header), tuple(sealed)),
+        *check_table(patients, schema.patients, {"centres": list(meta.centres)}),
+        *_reading_checks(outcomes, schema.outcomes),
+        Check("outcomes.ids", "exactly the ids of the patients table", len(ids), tuple(id_findings(outcomes, ids))),
+        *check_table(outcomes, schema.outcomes, {"patients": len(ids)}),
+    ]
+
+
+def _reading_checks(table: TypedTable, schema: TableSchema) -> list[Check]:
+    cells = len(table.text.rows) * len(table.columns)
+    return [
+        Check(f"{schema.name}.columns", "every column of the schema", len(schema.columns), table.missing),
+        Check(f"{schema.name}.cells", "every cell written as its column demands", cells, table.unreadable),
+    ]
+
+
+def _image_checks(schema: CohortSchema, patients: TypedTable, images: list[PatientImages]) -> list[Check]:
+    """Collect the checks of all patients by image and kind."""
+    made: dict[tuple[str, str], int] = dict.fromkeys(demanded(schema), 0)
+    findings: dict[tuple[str, str], list[Finding]] = {key: [] for key in made}
+    for row, record, result in zip(patients.text.rows, patients.text.records, images, strict=True):
+        for check in result.checks:
+            made[check.image, check.kind] += 1
+            if check.found:
+                place = (patients.text.file, row, record[PATIENT] or None, f"{check.image}_path")
+                findings[check.image, check.kind].append(Finding(*place, check.found, check.expected))
+    return [
+        Check(f"images.{image}.{kind}", f"{image} {_WHAT[kind]}", count, tuple(findings[image, kind]))
+        for (image, kind), count in made.items()
+    ]
+
+
+def _unique_images(schema: CohortSchema, patients: TypedTable, images: list[PatientImages]) -> Check:
+    """Check that no two images of the cohort have the same voxels; masks may."""
+    masks = {image.name for image in schema.images if image.kind == "mask"}
+    first: dict[str, str] = {}
+    compared, findings = 0, []
+    for row, record, result in zip(patients.text.rows, patients.text.records, images, strict=True):
+        for file in result.files:
+            if file.voxel_sha256 is None or file.image in masks:
+                continue
+            compared += 1
+            owner = first.setdefault(file.voxel_sha256, here := f"{file.image} of {record[PATIENT]} (row {row})")
+            if owner != here:
+                place = (patients.text.file, row, record[PATIENT] or None, f"{file.image}_path")
+                findings.append(Finding(*place, f"the voxels of {owner}", "an image that no other cell names"))
+    return Check("images.unique", "no two images have the same voxels", compared, tuple(findings))
+
+
+def _observed(files: list[ImageFile]) -> dict[str, dict[str, list[float]]]:
+    """Return the smallest and the largest of every figure, by image."""
+    observed: dict[str, dict[str, list[float]]] = {}
+    for file in files:
+        for figure, (low, high) in file.observed.items():
+            seen = observed.setdefault(file.image, {}).setdefault(figure, [low, high])
+            seen[:] = [min(seen[0], low), max(seen[1], high)]
+    return observed
+
+
+def _manifest(schema: CohortSchema, patients: TypedTable, images: list[PatientImages]) -> pd.DataFrame:
+    rows = []
+    for record, result in zip(patients.text.records, images, strict=True):
+        files = {file.image: (file.sha256, file.voxel_sha256) for file in result.files}
+        rows += [(record[PATIENT], im.name, im.kind, *files.get(im.name, (None, None))) for im in schema.images]
+    return pd.DataFrame(rows, columns=list(MANIFEST_COLUMNS), dtype=object)

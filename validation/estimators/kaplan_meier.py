@@ -1,0 +1,216 @@
+"""Kaplan-Meier: the curve, survival at a horizon, and groups on either side of a cut-off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from validation.estimators.estimate import Estimate, UndefinedEstimate
+from validation.estimators.intervals import interval
+from validation.estimators.log_rank import log_rank
+from validation.estimators.samples import Bools, Floats, finite_vector, indicator, plain, survival_sample
+
+
+@dataclass(frozen=True, eq=False)
+class KaplanMeier:
+    """A Kaplan-Meier curve: right-continuous steps at the distinct event times.
+
+    Attributes:
+        time: Distinct event times, ascending, shape (k,).
+        at_risk: Patients at risk just before each event time, shape (k,).
+        events: Events at each time, shape (k,).
+        survival: Survival from each time on, shape (k,).
+        standard_error: Greenwood standard error of `survival`, shape (k,).
+        follow_up: Follow-up of every patient, ascending, shape (n,); survival is undefined after the last.
+    """
+
+    time: Floats
+    at_risk: NDArray[np.int64]
+    events: NDArray[np.int64]
+    survival: Floats
+    standard_error: Floats
+    follow_up: Floats
+
+    def at(self, horizon: float) -> tuple[float, float]:
+        """Return survival at the horizon and its standard error.
+
+        Raises:
+            UndefinedEstimate: The horizon lies beyond follow-up.
+        """
+        if not 0 <= horizon <= self.follow_up[-1]:
+            raise UndefinedEstimate(
+                f"the horizon {horizon:g} lies beyond follow-up, which ends at {self.follow_up[-1]:g}"
+            )
+        steps = int(np.searchsorted(self.time, horizon, side="right"))
+        return (float(self.survival[steps - 1]), float(self.standard_error[steps - 1])) if steps else (1.0, 0.0)
+
+    def events_by(self, horizon: float) -> int:
+        """Return the number of events up to and including the horizon."""
+        return int(self.events[self.time <= horizon].sum())
+
+    def at_risk_at(self, times: ArrayLike) -> NDArray[np.int64]:
+        """Return the number of patients still followed up just before each time."""
+        return np.asarray(self.follow_up.size - np.searchsorted(self.follow_up, times, side="left"))
+
+
+def kaplan_meier(time: ArrayLike, event: ArrayLike) -> KaplanMeier:
+    """Estimate the survival curve with Greenwood standard errors; equals R's survival::survfit.
+
+    Args:
+        time: Shape (n,), follow-up.
+        event: Shape (n,).
+
+    Raises:
+        UndefinedEstimate: As `survival_sample`; a sample without events is a flat curve.
+    """
+    times, events = survival_sample(time, event, events_needed=False)
+    follow_up = np.sort(times)
+    distinct, counts = np.unique(times[events], return_counts=True)
+    at_risk = times.size - np.searchsorted(follow_up, distinct, side="left")
+    survival: Floats = np.asarray(np.cumprod(1 - counts / at_risk), dtype=np.float64)
+    survivors = at_risk - counts
+    greenwood = np.cumsum(counts / (at_risk * np.maximum(survivors, 1)))
+    standard_error: Floats = np.asarray(survival * np.sqrt(greenwood), dtype=np.float64)
+    return KaplanMeier(distinct, at_risk, counts, survival, standard_error, follow_up)
+
+
+def survival_at_horizon(time: ArrayLike, event: ArrayLike, horizon_months: float, *, level: float = 0.95) -> Estimate:
+    """Estimate survival at a horizon with its log-log interval (R: survfit(conf.type="log-log")).
+
+    Args:
+        time: Shape (n,), months.
+        event: Shape (n,).
+        horizon_months: For instance 36.
+        level: Two-sided confidence level.
+
+    Raises:
+        UndefinedEstimate: As `kaplan_meier` and `KaplanMeier.at`; nobody or everybody had the event by the horizon.
+    """
+    curve = kaplan_meier(time, event)
+    return _survival(curve, horizon_months, level, None)
+
+
+def _survival(curve: KaplanMeier, horizon: float, level: float, group: str | None) -> Estimate:
+    value, error = curve.at(horizon)
+    lower, upper = interval(value, error, "log_log", level)
+    method = "Kaplan-Meier survival, Greenwood variance, log-log interval"
+    n, n_events = curve.follow_up.size, curve.events_by(horizon)
+    return Estimate(value, lower, upper, level, n, n_events, method, "log_log", horizon, group)
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """Kaplan-Meier curves of the patients below and from a cut-off on."""
+
+    low: KaplanMeier
+    high: KaplanMeier
+    in_high: Bools
+
+
+def _split(time: ArrayLike, event: ArrayLike, prediction: ArrayLike, cutoff: float) -> _Groups:
+    times, events = survival_sample(time, event)
+    high = finite_vector("prediction", prediction, times.size) >= cutoff
+    for name, group in (("below", ~high), ("at or above", high)):
+        if np.count_nonzero(group) < 2:
+            raise UndefinedEstimate(
+                f"{np.count_nonzero(group)} of {times.size} patients {name} the cut-off", too_few=True
+            )
+    return _Groups(kaplan_meier(times[~high], events[~high]), kaplan_meier(times[high], events[high]), high)
+
+
+def risk_difference_by_cutoff(
+    time: ArrayLike,
+    event: ArrayLike,
+    prediction: ArrayLike,
+    *,
+    cutoff: float,
+    horizon_months: float,
+    level: float = 0.95,
+) -> Estimate:
+    """Estimate by how much the risk at a horizon is higher at or above a cut-off than below it.
+
+    Difference of two Kaplan-Meier risks with the sum of their Greenwood variances; assumes no proportional hazards.
+
+    Args:
+        time: Shape (n,), months.
+        event: Shape (n,).
+        prediction: Shape (n,), higher means earlier event.
+        cutoff: Fixed beforehand on other patients; a prediction equal to it is high.
+        horizon_months: For instance 36.
+        level: Two-sided confidence level.
+
+    Raises:
+        UndefinedEstimate: As `kaplan_meier` in either group; fewer than two patients in a group; a group without event
+            by the horizon.
+    """
+    groups = _split(time, event, prediction, cutoff)
+    (low, low_error), (high, high_error) = groups.low.at(horizon_months), groups.high.at(horizon_months)
+    if min(groups.low.events_by(horizon_months), groups.high.events_by(horizon_months)) == 0:
+        raise UndefinedEstimate(f"a group has no event by {horizon_months:g} months", too_few=True)
+    lower, upper = interval(low - high, float(np.hypot(low_error, high_error)), "identity", level)
+    n_events = groups.low.events_by(horizon_months) + groups.high.events_by(horizon_months)
+    method = f"Kaplan-Meier risk at or above the cut-off {cutoff:.6g} less risk below it, Greenwood variances"
+    return Estimate(low - high, lower, upper, level, groups.in_high.size, n_events, method, "identity", horizon_months)
+
+
+def kaplan_meier_by_cutoff(
+    time: ArrayLike,
+    event: ArrayLike,
+    prediction: ArrayLike,
+    *,
+    cutoff: float,
+    horizon_months: float,
+    level: float = 0.95,
+) -> dict[str, Any]:
+    """Return the curves below and from a cut-off on, with numbers at risk and the log-rank test, as plain JSON values.
+
+    Curves are given at whole months, not at event times, so that no patient's follow-up can be read from them.
+
+    Args:
+        time: Shape (n,), months.
+        event: Shape (n,).
+        prediction: Shape (n,), higher means earlier event.
+        cutoff: Fixed beforehand on other patients; a prediction equal to it is high.
+        horizon_months: Where survival is given with its interval.
+        level: Two-sided confidence level.
+
+    Returns:
+        {"cutoff", "groups": {"low": {"n", "events", "months", "survival", "at_risk", "at_horizon"}, "high": {...}},
+        "log_rank": {"chi_square", "degrees_of_freedom", "p_value"}}.
+
+    Raises:
+        UndefinedEstimate: As `kaplan_meier` in either group; fewer than two patients in a group.
+    """
+    groups = _split(time, event, prediction, cutoff)
+    test = log_rank(time, indicator("event", event), groups.in_high)
+    return {
+        "cutoff": float(cutoff),
+        "groups": {
+            name: _plain_group(curve, name, horizon_months, level)
+            for name, curve in (("low", groups.low), ("high", groups.high))
+        },
+        "log_rank": {
+            "chi_square": test.chi_square,
+            "degrees_of_freedom": test.degrees_of_freedom,
+            "p_value": test.p_value,
+        },
+    }
+
+
+def _plain_group(curve: KaplanMeier, name: str, horizon: float, level: float) -> dict[str, Any]:
+    months = np.arange(int(curve.follow_up[-1]) + 1)
+    try:
+        at_horizon = _survival(curve, horizon, level, name).to_dict()
+    except UndefinedEstimate as undefined:
+        at_horizon = {"value": None, "reason": str(undefined)}
+    return {
+        "n": int(curve.follow_up.size),
+        "events": int(curve.events.sum()),
+        "months": plain(months),
+        "survival": [curve.at(float(month))[0] for month in months],
+        "at_risk": plain(curve.at_risk_at(months)),
+        "at_horizon": at_horizon,
+    }

@@ -1,0 +1,132 @@
+"""What every estimator demands of its arrays, and the two ways in which a horizon cuts follow-up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from validation.estimators.estimate import UndefinedEstimate
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+def finite_vector(name: str, values: ArrayLike, length: int | None = None) -> Floats:
+    """Return `values` as float64, refusing what is not a finite vector of at least two numbers.
+
+    Args:
+        name: What the values are, for the message.
+        values: Shape (n,).
+        length: Required n, if it is known.
+
+    Raises:
+        UndefinedEstimate: Not one-dimensional, fewer than two values, another length, NaN or infinite values.
+    """
+    vector: Floats = np.asarray(values, dtype=np.float64)
+    if vector.ndim != 1:
+        raise UndefinedEstimate(f"{name} has shape {vector.shape}, not one value per patient")
+    if length is not None and vector.size != length:
+        raise UndefinedEstimate(f"{name} has {vector.size} values for {length} patients")
+    if vector.size < 2:
+        raise UndefinedEstimate(f"{name} has {vector.size} values, at least 2 are needed", too_few=True)
+    bad = int(np.count_nonzero(~np.isfinite(vector)))
+    if bad:
+        raise UndefinedEstimate(f"{name} is not finite for {bad} of {vector.size} patients")
+    return vector
+
+
+def indicator(name: str, values: ArrayLike, length: int | None = None) -> Bools:
+    """Return `values` as booleans, refusing anything but 0 and 1 (or False and True).
+
+    Raises:
+        UndefinedEstimate: As `finite_vector`, or another value than 0 and 1.
+    """
+    vector = finite_vector(name, values, length)
+    result: Bools = vector == 1
+    if not np.all(result | (vector == 0)):
+        raise UndefinedEstimate(f"{name} holds other values than 0 and 1")
+    return result
+
+
+def survival_sample(time: ArrayLike, event: ArrayLike, *, events_needed: bool = True) -> tuple[Floats, Bools]:
+    """Return follow-up times and event indicators, checked.
+
+    Args:
+        time: Shape (n,), follow-up from the time origin, > 0, any unit.
+        event: Shape (n,), 1 where `time` is the time of the event, 0 where follow-up ended without it.
+        events_needed: Whether a sample without any event is refused.
+
+    Raises:
+        UndefinedEstimate: As `finite_vector` and `indicator`; a time that is not positive; no event though needed.
+    """
+    times = finite_vector("time", time)
+    events = indicator("event", event, times.size)
+    if times.min() <= 0:
+        raise UndefinedEstimate(f"time is not positive for {np.count_nonzero(times <= 0)} of {times.size} patients")
+    if events_needed and not events.any():
+        raise UndefinedEstimate(f"no event among {times.size} patients", too_few=True)
+    return times, events
+
+
+def prediction_vector(values: ArrayLike, length: int) -> Floats:
+    """Return predictions that can order patients.
+
+    Raises:
+        UndefinedEstimate: As `finite_vector`, or all predictions equal.
+    """
+    vector = finite_vector("prediction", values, length)
+    if vector.min() == vector.max():
+        raise UndefinedEstimate(f"the prediction is {vector[0]:g} for all {length} patients")
+    return vector
+
+
+def _within_follow_up(time: Floats, horizon: float) -> None:
+    if not horizon > 0 or horizon > time.max():
+        raise UndefinedEstimate(f"the horizon {horizon:g} lies beyond follow-up, which ends at {time.max():g}")
+
+
+def censor_at_horizon(time: ArrayLike, event: ArrayLike, horizon: float) -> tuple[Floats, Bools]:
+    """End follow-up at the horizon: later events become censorings at the horizon.
+
+    Args:
+        time: Shape (n,), in the unit of `horizon`.
+        event: Shape (n,).
+        horizon: Last instant that counts; an event at the horizon counts.
+
+    Raises:
+        UndefinedEstimate: As `survival_sample`; the horizon lies beyond follow-up; no event by the horizon.
+    """
+    times, events = survival_sample(time, event)
+    _within_follow_up(times, horizon)
+    return survival_sample(np.minimum(times, horizon), events & (times <= horizon))
+
+
+def status_at_horizon(time: ArrayLike, event: ArrayLike, horizon: float) -> tuple[Bools, Bools]:
+    """Say of whom it is known whether the event happened by the horizon, and to whom it did.
+
+    Patients whose follow-up ended without event before the horizon are unknown: leave them out, and count them. As
+    everywhere in survival analysis, a censoring at the horizon itself is later than an event there, hence known.
+
+    Args:
+        time: Shape (n,), in the unit of `horizon`.
+        event: Shape (n,).
+        horizon: For instance 36 months.
+
+    Returns:
+        known, case: Both of shape (n,). `case` implies `known`.
+
+    Raises:
+        UndefinedEstimate: As `survival_sample`, or the horizon lies beyond follow-up.
+    """
+    times, events = survival_sample(time, event)
+    _within_follow_up(times, horizon)
+    case = events & (times <= horizon)
+    return case | (times >= horizon), case
+
+
+def plain(values: NDArray[Any]) -> list[Any]:
+    """Return an array as a list of plain Python numbers, for JSON."""
+    result: list[Any] = values.tolist()
+    return result
