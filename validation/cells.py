@@ -19,6 +19,7 @@ from typing import Any
 
 import pandas as pd
 
+from validation.digests import bytes_sha256
 from validation.errors import InputError
 from validation.findings import Finding
 from validation.schema import Column
@@ -38,12 +39,14 @@ class TextTable:
 
     Attributes:
         file: Name of the file, relative to the cohort folder.
+        sha256: Digest of its bytes.
         header: Column names in order.
         rows: Line of each record in a csv file (the header is line 1), or its number from 1 in a parquet file.
         records: One mapping of column to cell text per row; an empty cell is "".
     """
 
     file: str
+    sha256: str
     header: tuple[str, ...]
     rows: tuple[int, ...]
     records: tuple[dict[str, str], ...]
@@ -120,7 +123,7 @@ def _csv_table(where: str, name: str, content: bytes) -> TextTable:
             remedy = "Quote cells that hold a comma; write decimal points, not commas."
             raise InputError(f"{where} row {row} ({cells[0]})", found, expected, remedy)
     records = tuple(dict(zip(header, cells, strict=True)) for _, cells in lines[1:])
-    return TextTable(name, tuple(header), tuple(row for row, _ in lines[1:]), records)
+    return TextTable(name, bytes_sha256(content), tuple(header), tuple(row for row, _ in lines[1:]), records)
 
 
 def _refuse_delimiter(where: str, lines: Sequence[tuple[int, list[str]]]) -> None:
@@ -151,7 +154,8 @@ def _parquet_table(where: str, name: str, content: bytes) -> TextTable:
     _refuse_repeated(where, table.column_names)
     columns = {column: [_as_text(value) for value in table[column].to_pylist()] for column in table.column_names}
     records = tuple({column: cells[i] for column, cells in columns.items()} for i in range(table.num_rows))
-    return TextTable(name, tuple(table.column_names), tuple(range(1, table.num_rows + 1)), records)
+    rows = tuple(range(1, table.num_rows + 1))
+    return TextTable(name, bytes_sha256(content), tuple(table.column_names), rows, records)
 
 
 def _as_text(value: Any) -> str:

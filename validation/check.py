@@ -109,13 +109,17 @@ def check_cohort(folder: Path, progress: Progress | None = None) -> CohortReport
         images.append(result)
         if progress:
             progress(done, len(patients.text.rows))
-    files = {"patients": meta.tables["patients"], "outcomes": meta.tables["outcomes"], "cohort_yaml": META}
+    digests = {
+        "patients": patients.text.sha256,
+        "outcomes": outcomes.text.sha256,
+        "cohort_yaml": file_sha256(folder / META),
+    }
     return CohortReport(
         meta=meta,
         n=len(patients.text.rows),
         checks=(*checks, *_image_checks(schema, patients, images), _unique_images(schema, patients, images)),
         extra_columns={"patients": list(patients.extra), "outcomes": list(outcomes.extra)},
-        digests={key: file_sha256(folder / name) for key, name in files.items()},
+        digests=digests,
         observed=_observed([file for result in images for file in result.files]),
         manifest=_manifest(schema, patients, images),
     )

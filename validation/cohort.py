@@ -304,7 +304,7 @@ def _path_findings(table: TypedTable, folder: Path, schema: CohortSchema) -> lis
 def _cell_findings(table: TextTable, column: str, problem: Callable[[str], str | None], expected: str) -> list[Finding]:
     """Return a finding per filled cell of a column with which something is wrong."""
     return [
-        Finding(table.file, row, record[PATIENT] or None, column, found, expected)
+        Finding(table.file, row, record.get(PATIENT) or None, column, found, expected)
         for row, record in zip(table.rows, table.records, strict=True)
         if record.get(column) and (found := problem(record[column]))
     ]

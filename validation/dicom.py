@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from validation.errors import InputError
-from validation.itk import reason, simple_itk
+from validation.volume import Volume, volume_of
 
 TOLERANCE_MM = 0.05
 POSITION, ORIENTATION = "0020|0032", "0020|0037"
@@ -22,18 +22,18 @@ SAMPLES_PER_PIXEL, FRAMES = "0028|0002", "0028|0008"
 _EXPORT = "Export the series again from the PACS, one series per folder."
 
 
-def read_series(folder: Path) -> Any:
-    """Read the one DICOM series of a folder as a float32 volume, rescale slope and intercept of each slice applied.
+def read_series(folder: Path) -> Volume:
+    """Read the one DICOM series of a folder with SimpleITK.
 
     Returns:
-        A SimpleITK image.
+        The volume, float32, rescale slope and intercept of each slice applied; axes as stored.
 
     Raises:
         InputError: No series or several; a file that is not part of the series (truncated, or no image); colour or
             multi-frame images; slices that differ in size or orientation, are missing, doubled, or shifted against one
             another.
     """
-    sitk = simple_itk()
+    sitk = _simple_itk()
     names = _series_files(folder)
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(names)
@@ -42,20 +42,31 @@ def read_series(folder: Path) -> Any:
     try:
         image = reader.Execute()
     except RuntimeError as error:
-        found = f"slices that do not form a volume ({reason(error)})"
+        found = f"slices that do not form a volume ({str(error).strip().splitlines()[-1].strip()})"
         raise InputError(str(folder), found, "slices of one size and kind", _EXPORT) from error
     slices = range(len(names))
     if any(
         _tag(reader, i, SAMPLES_PER_PIXEL) not in ("", "1") or _tag(reader, i, FRAMES) not in ("", "1") for i in slices
     ):
         raise InputError(str(folder), "colour or multi-frame images", "one grey-value image per slice", _EXPORT)
-    image.SetSpacing((*image.GetSpacing()[:2], _slice_spacing_mm(folder, names, reader)))
-    return image
+    column, row, _ = image.GetSpacing()
+    spacing_mm = (_slice_spacing_mm(folder, names, reader), row, column)
+    direction = np.array(image.GetDirection()).reshape(3, 3).T[::-1]
+    return volume_of(sitk.GetArrayFromImage(image), spacing_mm, direction, image.GetOrigin())
+
+
+def _simple_itk() -> Any:
+    """Return SimpleITK, on one thread and with its warnings off: what they warn of is refused here."""
+    import SimpleITK
+
+    SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)  # type: ignore[no-untyped-call]
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # type: ignore[no-untyped-call]
+    return SimpleITK
 
 
 def _series_files(folder: Path) -> list[str]:
     """Return the files of the one series, along its normal; refuse a folder that holds anything else."""
-    sitk = simple_itk()
+    sitk = _simple_itk()
     series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
     if len(series) != 1:
         found = f"{len(series)} DICOM series" if series else "no readable DICOM series"

@@ -14,7 +14,7 @@ import numpy as np
 
 from validation.digests import bytes_sha256, folder_sha256, voxel_sha256
 from validation.errors import InputError
-from validation.images import Volume, as_mask, decode_nifti, read_mask, read_volume, same_grid
+from validation.images import Volume, as_mask, read_mask, read_volume, same_grid, volume_from_bytes
 from validation.paths import path_problem
 from validation.schema import AXES, CohortSchema, DiffusionRule, ImageSchema, Range
 
@@ -108,8 +108,8 @@ def _read_once(path: Path, image: ImageSchema) -> tuple[str, Volume | InputError
     digest = folder_sha256(path) if content is None else bytes_sha256(content)
     try:
         if image.kind == "mask":
-            return digest, read_mask(path) if content is None else as_mask(decode_nifti(content, path), str(path))
-        return digest, read_volume(path) if content is None else decode_nifti(content, path)
+            return digest, read_mask(path) if content is None else as_mask(volume_from_bytes(content, path), str(path))
+        return digest, read_volume(path) if content is None else volume_from_bytes(content, path)
     except InputError as error:
         return digest, error
 

@@ -122,7 +122,7 @@ def _check(table: TypedTable, name: str, expectation: Mapping[str, Any], result:
 
 def _findings(table: TypedTable, columns: list[str], expected: str, result: Any) -> list[Finding]:
     rows = result.result.get("unexpected_index_list")
-    if rows is None:
+    if not rows:
         observed = result.result.get("observed_value")
         found = f"{observed} observed" if observed is not None else f"no result ({result.exception_info})"
         return [Finding(table.text.file, None, None, ", ".join(columns) or None, found, expected)]

@@ -134,6 +134,14 @@ def test_table_without_rows_is_refused(folder: Path) -> None:
         load_cohort(folder)
 
 
+def test_table_without_ids_is_refused(folder: Path) -> None:
+    """Without the column of ids nothing else is looked at by patient, and the missing column is named."""
+    edit_rows(folder / "patients.csv", lambda rows: [{k: v for k, v in r.items() if k != "patient_id"} for r in rows])
+
+    with pytest.raises(InputError, match="column patient_id: found no such column"):
+        load_cohort(folder)
+
+
 def test_misspelt_column_is_refused(folder: Path) -> None:
     """A required column that is missing is refused, with the column that was probably meant."""
     edit_rows(

@@ -11,7 +11,7 @@ import SimpleITK
 
 from tests.cohorts import box, rotation, write_nifti
 from validation.errors import InputError
-from validation.images import Volume, read_mask, read_volume, same_grid
+from validation.images import read_mask, read_volume, same_grid
 
 SHAPE = (6, 8, 10)
 VOXELS = np.arange(480, dtype=np.float32).reshape(SHAPE)
@@ -117,33 +117,3 @@ def test_mask_folder_is_refused(tmp_path: Path) -> None:
     """Masks are NIfTI only."""
     with pytest.raises(InputError, match="masks are NIfTI only"):
         read_mask(tmp_path)
-
-
-def volume(
-    shape: tuple[int, int, int] = SHAPE,
-    spacing_mm: tuple[float, float, float] = (4.0, 1.0, 1.0),
-    origin_mm: tuple[float, float, float] = (0.0, 0.0, 0.0),
-    degrees: float = 0.0,
-) -> Volume:
-    """Return an empty volume on a grid."""
-    direction = tuple((float(x), float(y), float(z)) for x, y, z in rotation(degrees).T[::-1])
-    return Volume(np.zeros(shape), spacing_mm, direction, origin_mm)
-
-
-@pytest.mark.parametrize(
-    ("other", "reason"),
-    [
-        (volume(shape=(6, 8, 11)), "shape 6 x 8 x 10 against 6 x 8 x 11"),
-        (volume(spacing_mm=(4.0, 1.0, 1.1)), "spacing 4 x 1 x 1 mm against 4 x 1 x 1.1 mm"),
-        (volume(origin_mm=(0.0, 0.2, 0.0)), "voxels up to 0.2 mm apart"),
-        (volume(degrees=1.0), "mm apart"),
-    ],
-)
-def test_other_grids_are_told_apart(other: Volume, reason: str) -> None:
-    """Another shape, spacing, position or direction is another grid, and the reason says which."""
-    assert reason in str(same_grid(volume(), other))
-
-
-def test_rounding_of_the_position_is_the_same_grid() -> None:
-    """Differences below the tolerance, as file formats make them, do not matter."""
-    assert same_grid(volume(), volume(origin_mm=(0.0, 0.05, 0.0), degrees=1e-4)) is None

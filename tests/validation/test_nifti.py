@@ -1,4 +1,4 @@
-"""NIfTI files that ITK would forgive are refused."""
+"""NIfTI files: read as SimpleITK reads them, refused where it would forgive."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import SimpleITK
 
 from tests.cohorts import rotation, write_nifti
 from validation.errors import InputError
 from validation.images import read_volume
-from validation.nifti import plain_nifti
+from validation.nifti import decode_nifti
 
 VOXELS = np.arange(6 * 8 * 10, dtype=np.int16).reshape(6, 8, 10)
 
@@ -49,7 +50,7 @@ def test_corrupt_gzip_is_refused(tmp_path: Path) -> None:
     content[-8] ^= 0xFF
 
     with pytest.raises(InputError, match="truncated or corrupt gzip file"):
-        plain_nifti(bytes(content), "a.nii.gz")
+        decode_nifti(bytes(content), "a.nii.gz")
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,7 @@ def test_corrupt_gzip_is_refused(tmp_path: Path) -> None:
         ("f", 292, (float("nan"),), "zero or non-finite entries"),
         ("f", 284, (0.9,), "axes that are not orthogonal"),
         ("f", 292, (50.0,), "two orientations"),
+        ("B", 123, (5,), "unit code 5; expected positive spacing along each axis, in mm"),
     ],
 )
 def test_headers_that_leave_doubt_are_refused(
@@ -82,7 +84,33 @@ def test_headers_that_leave_doubt_are_refused(
     content = patched(nifti(tmp_path), form, offset, *values)
 
     with pytest.raises(InputError, match=rf"^P1/t2w\.nii: .*{message}"):
-        plain_nifti(content, "P1/t2w.nii")
+        decode_nifti(content, "P1/t2w.nii")
+
+
+@pytest.mark.parametrize(("code", "factor"), [(0, 1.0), (1, 1000.0), (2, 1.0), (3, 0.001)])
+def test_lengths_come_out_in_mm(tmp_path: Path, code: int, factor: float) -> None:
+    """The unit of length that the header states is converted, position and spacing alike."""
+    volume = decode_nifti(patched(nifti(tmp_path), "B", 123, code), "a.nii")
+
+    np.testing.assert_allclose(volume.spacing_mm, np.array([3.0, 1.2, 1.0]) * factor, rtol=1e-6)
+    np.testing.assert_allclose(volume.origin_mm, np.array([-20.0, 15.0, -60.0]) * factor, rtol=1e-6)
+
+
+@pytest.mark.parametrize("codes", ["LPS", "RAS", "LPI", "PIL", "SAR", "IRA"])
+@pytest.mark.parametrize("forms", [(1, 1), (1, 0), (0, 1)])
+def test_position_is_that_of_simple_itk(tmp_path: Path, codes: str, forms: tuple[int, int]) -> None:
+    """For all ways to store an oblique volume, voxels and their positions are those that SimpleITK reads."""
+    nifti(tmp_path)
+    image = SimpleITK.DICOMOrient(SimpleITK.ReadImage(str(tmp_path / "a.nii")), codes)
+    SimpleITK.WriteImage(image, str(tmp_path / "b.nii"))
+    content = bytearray((tmp_path / "b.nii").read_bytes())
+    volume = decode_nifti(patched(content, "2h", 252, *forms), "b.nii")
+
+    np.testing.assert_array_equal(volume.array, SimpleITK.GetArrayFromImage(image))
+    np.testing.assert_allclose(volume.spacing_mm[::-1], image.GetSpacing(), rtol=1e-6)
+    np.testing.assert_allclose(np.array(volume.direction)[::-1].T.ravel(), image.GetDirection(), atol=1e-3)
+    last = [n - 1 for n in image.GetSize()]
+    np.testing.assert_allclose(volume.corners_mm()[-1], image.TransformIndexToPhysicalPoint(last), atol=0.02)
 
 
 def test_one_orientation_of_two_is_enough(tmp_path: Path) -> None:

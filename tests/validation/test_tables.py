@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cohorts import write_cohort
-from validation.cells import TextTable, TypedTable, convert
+from validation.cells import TypedTable, convert
 from validation.cohort import read_meta, read_outcomes, read_patients
 from validation.findings import Check
 from validation.schema import Column, TableSchema, load_schema
@@ -62,7 +62,7 @@ def test_valid_tables_pass_every_rule(tables: dict[str, TypedTable], name: str) 
 def test_every_rule_fails_on_an_empty_table(tables: dict[str, TypedTable], name: str) -> None:
     """Great Expectations passes most rules on no rows; here none is passed."""
     text = tables[name].text
-    empty = convert(TextTable(text.file, text.header, (), ()), tables[name].columns)
+    empty = convert(replace(text, rows=(), records=()), tables[name].columns)
 
     assert all(not check.success for check in check_table(empty, schema_of(name), PARAMETERS))
 
@@ -171,13 +171,10 @@ def test_unreadable_cell_is_not_reported_as_missing_too(tables: dict[str, TypedT
 
 def test_missing_column_fails_its_rules(tables: dict[str, TypedTable]) -> None:
     """Rules about a column that the table lacks are not run and not passed."""
-    table = tables["patients"]
-    without = TextTable(
-        table.text.file,
-        tuple(name for name in table.text.header if name != "pcr"),
-        table.text.rows,
-        tuple({k: v for k, v in record.items() if k != "pcr"} for record in table.text.records),
-    )
+    text = tables["patients"].text
+    header = tuple(name for name in text.header if name != "pcr")
+    records = tuple({name: record[name] for name in header} for record in text.records)
+    without = replace(text, header=header, records=records)
 
     found = failed(check_table(convert(without, SCHEMA.patients.columns), SCHEMA.patients, PARAMETERS))
     assert found == {ident for ident in ids(SCHEMA.patients) if ident.startswith("pcr.")}
