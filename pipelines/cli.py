@@ -10,8 +10,8 @@ import typer
 
 app = typer.Typer(
     name="hallmark",
-    help="Release gate and model registry for clinical imaging models. A model carries `champion` only when evidence on "
-    "patients it has never seen says so. Not a medical device.",
+    help="Release gate and model registry for clinical imaging models. A model carries `champion` only when evidence "
+    "on patients it has never seen says so. Not a medical device.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -24,7 +24,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 
 @app.command()
 def check(
-    folder: Annotated[Path, typer.Argument(help="Cohort folder with cohort.yaml, tables and images.", show_default=False)],
+    folder: Annotated[
+        Path, typer.Argument(help="Cohort folder with cohort.yaml, tables and images.", show_default=False)
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Check a cohort: tables, images, masks, units, digests.
@@ -115,7 +117,7 @@ def demo() -> None:
     """Run the whole road on the synthetic cohorts: dvc repro, register, promote, and one refusal.
 
     Reads the repository; writes data/, training/, artifacts/, predictions/, evidence/, releases/ and the MLflow store.
-    Exits with 0 when the model was promoted and the challenger refused, otherwise with the code of the step that failed.
+    Exits with 0 when the model was promoted and the challenger refused, else with the code of the step that failed.
     """
     from pipelines.demo import run_demo
 

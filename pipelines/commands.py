@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -22,16 +24,25 @@ def check_folder(folder: Path, as_json: bool) -> int:
     if as_json:
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return 0 if document["success"] else BAD_INPUT
-    for item in document["checks"]:
-        typer.echo(f"{'ok    ' if item['success'] else 'FAILED'} {item['id']}: {item['what']} ({item['evaluated']} looked at)")
-        for failure in item["failures"]:
-            place = [failure["file"], f"row {failure['row']}" if failure["row"] else "", failure["patient_id"], failure["column"]]
-            typer.echo(f"       {' '.join(str(p) for p in place if p)}: found {failure['found']}; expected {failure['expected']}")
-        hidden = item.get("failures_total", 0) - len(item["failures"])
-        if hidden > 0:
-            typer.echo(f"       and {hidden} more")
-    typer.echo(f"{document['cohort']}: {document['n']} patients, {'every check passed' if document['success'] else 'not fit for use'}")
+    typer.echo("\n".join(_findings(document)))
     return 0 if document["success"] else BAD_INPUT
+
+
+def _findings(document: Mapping[str, Any]) -> list[str]:
+    """Return one line per check, one per failure, and a last line with the outcome."""
+    lines = []
+    for item in document["checks"]:
+        lines.append(
+            f"{'ok    ' if item['success'] else 'FAILED'} {item['id']}: {item['what']} ({item['evaluated']} looked at)"
+        )
+        for found in item["failures"]:
+            row = f"row {found['row']}" if found["row"] else ""
+            place = " ".join(str(part) for part in (found["file"], row, found["patient_id"], found["column"]) if part)
+            lines.append(f"       {place}: found {found['found']}; expected {found['expected']}")
+        if (hidden := item.get("failures_total", 0) - len(item["failures"])) > 0:
+            lines.append(f"       and {hidden} more")
+    outcome = "every check passed" if document["success"] else "not fit for use"
+    return [*lines, f"{document['cohort']}: {document['n']} patients, {outcome}"]
 
 
 def show_verdict(model: str, form: str) -> int:
@@ -55,7 +66,11 @@ def register_model(model: str) -> int:
     from pipelines.release import register
 
     done = register(model)
-    what = "registered" if done.created else "was registered already" + (f"; updated: {', '.join(done.updated)}" if done.updated else "")
+    what = (
+        "registered"
+        if done.created
+        else "was registered already" + (f"; updated: {', '.join(done.updated)}" if done.updated else "")
+    )
     typer.echo(f"{model}: {done.name} version {done.version} {what} (artefact {done.digest[:12]})")
     return 0
 
@@ -76,7 +91,9 @@ def show_status(as_json: bool) -> int:
     from pipelines.status import status_table, status_values
 
     values = status_values()
-    typer.echo(json.dumps([asdict(v) for v in values], indent=2, ensure_ascii=False) if as_json else status_table(values))
+    typer.echo(
+        json.dumps([asdict(v) for v in values], indent=2, ensure_ascii=False) if as_json else status_table(values)
+    )
     return 0
 
 
@@ -94,5 +111,7 @@ def predict_with_registered(name: str, alias: str, folder: Path, output: Path) -
     finally:
         shutil.rmtree(loaded.folder)
     failed = int((predictions["status"] == "failed").sum())
-    typer.echo(f"{output}: {len(predictions)} patients, {failed} without prediction ({name}@{alias}, version {loaded.version})")
+    typer.echo(
+        f"{output}: {len(predictions)} patients, {failed} without prediction ({name}@{alias}, version {loaded.version})"
+    )
     return 0

@@ -7,23 +7,34 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
 import typer
 
 from pipelines.commands import promote_model, register_model, show_status, show_verdict
+from pipelines.gate import derive_verdict
 from pipelines.layout import (
     MLFLOW_DATABASE,
     artifact_folder,
     cohort_folder,
+    demonstration_file,
+    evidence_file,
     predictions_table,
     protocol_file,
     verdict_file,
 )
-from pipelines.oracle import against_oracle
+from pipelines.oracle import against_oracle, oracle_text
 from pipelines.params import load_params
+from registry.artefact import read_artefact
 from registry.errors import Refusal
+from validation.assess import assess
+from validation.cohort import load_cohort, load_outcomes
+from validation.evidence import read_evidence, write_json
+from validation.protocol import load_protocol
+from validation.report import as_text
+from validation.verdict import Verdict
 
 MODEL = "mri_distant_metastasis"
 CHALLENGER = "mri_shortcut_challenger"
@@ -43,10 +54,16 @@ def run_demo() -> int:
     _title(f"What was promoted: {MODEL}")
     show_verdict(MODEL, "text")
     _title("Against the oracle (the true linear predictor of the synthetic patients, same cohort)")
-    typer.echo(oracle_text(MODEL, COHORT))
+    comparison = against_oracle(MODEL, COHORT)
+    typer.echo(oracle_text(comparison))
     refused = _show_refusal()
     _title(f"The same model on the paper's n: the first {PAPER_N} patients of {COHORT} alone")
-    typer.echo(paper_sized_verdict(MODEL, COHORT))
+    small = paper_sized_verdict(MODEL, COHORT)
+    typer.echo(as_text(small))
+    write_json(
+        demonstration_file(MODEL),
+        {"against_oracle": [asdict(row) for row in comparison], "paper_sized_verdict": small.to_dict()},
+    )
     _title("Status (synthetic)")
     show_status(as_json=False)
     _title("What each step took, seconds")
@@ -79,44 +96,24 @@ def reproduce() -> tuple[list[tuple[str, float]], int]:
     return steps, process.returncode
 
 
-def oracle_text(model: str, cohort: str) -> str:
-    """Return model and oracle side by side, with intervals and the share of the achievable that was reached."""
-    lines = [f"{'':18}{'model':>24}{'oracle':>24}{'share above 0.5':>18}"]
-    for row in against_oracle(model, cohort):
-        mine = f"{row.model['value']:.3f} [{row.model['lower']:.3f}, {row.model['upper']:.3f}]"
-        best = f"{row.oracle.value:.3f} [{row.oracle.lower:.3f}, {row.oracle.upper:.3f}]"
-        lines.append(f"{row.quantity:18}{mine:>24}{best:>24}{row.share:>17.0%}")
-        lines.append(f"{'':18}{cohort}, synthetic, n {row.oracle.n}, events {row.oracle.events}")
-    return "\n".join(lines)
-
-
-def paper_sized_verdict(model: str, cohort: str) -> str:
+def paper_sized_verdict(model: str, cohort: str) -> Verdict:
     """Return the verdict on the first 65 patients of a cohort; nothing is written."""
-    from dataclasses import replace
-
-    from pipelines.gate import derive_verdict
-    from registry.artefact import read_artefact
-    from validation.assess import assess
-    from validation.cohort import load_cohort, load_outcomes
-    from validation.protocol import load_protocol
-    from validation.report import as_text
-
     params = load_params()
     artefact = read_artefact(artifact_folder(model))
     whole = load_cohort(cohort_folder(cohort))
     part = replace(whole, patients=whole.patients.head(PAPER_N))
     chosen = set(part.patients["patient_id"])
-    predictions = pd.read_parquet(predictions_table(model, cohort))
-    outcomes = load_outcomes(whole)
+    predictions, outcomes = pd.read_parquet(predictions_table(model, cohort)), load_outcomes(whole)
+    on_disk = read_evidence(evidence_file(model, cohort))
     evidence = assess(
         load_protocol(protocol_file(params.model(model).architecture)),
         artefact.contract,
         part,
         predictions=predictions[predictions["patient_id"].isin(chosen)],
         outcomes=outcomes[outcomes["patient_id"].isin(chosen)],
-        digests={"artifact": artefact.digest, "predictions": "", "outcomes": "", "patients": ""},
+        digests={key: value for key, value in on_disk["digests"].items() if key != "analysis"},
     )
-    return as_text(derive_verdict(params, model, {cohort: evidence}))
+    return derive_verdict(params, model, {cohort: evidence})
 
 
 def _show_refusal() -> bool:
@@ -149,6 +146,6 @@ def _where_to_look() -> str:
             f"  evidence       {Path('evidence') / MODEL}",
             f"  release        {Path('releases') / MODEL / 'champion.json'}",
             f"  MLflow UI      mlflow ui --backend-store-uri sqlite:///{MLFLOW_DATABASE}   (then http://127.0.0.1:5000)",
-            "  add a cohort   README.md, \"Bring your own cohort\": check it, list it in params.yaml and the protocol, dvc repro",
+            '  add a cohort   README.md, "Bring your own cohort": hallmark check, params.yaml, protocol, dvc repro',
         ]
     )

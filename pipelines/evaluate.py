@@ -1,4 +1,4 @@
-"""DVC stage `evaluate`: what the protocol declares, estimated on one cohort. Reads predictions and outcomes, no image."""
+"""DVC stage `evaluate`: what the protocol declares, estimated on one cohort. Opens no image."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def _read_predictions(model: str, cohort: str, artefact_digest: str, patients_di
     for key, value in expected.items():
         if origin.get(key) != value:
             found = f"{key} {origin.get(key)}"
-            raise InputError(str(path), found, value, f"Run dvc repro predict@{model}-{cohort}; never move predictions.")
+            raise InputError(
+                str(path), found, value, f"Run dvc repro predict@{model}-{cohort}; never move predictions."
+            )
     return table
 
 

@@ -1,4 +1,4 @@
-"""DVC stage `gate`: the verdict on a model. Always writes it and exits 0; `hallmark gate` turns it into an exit code."""
+"""DVC stage `gate`: the verdict on a model. Always exits 0; `hallmark gate` gives the exit code."""
 
 from __future__ import annotations
 
@@ -64,8 +64,7 @@ def derive_verdict(params: Params, model: str, evidence: Mapping[str, Any] | Non
     protocol = load_protocol(protocol_file(params.model(model).architecture))
     paths = evidence_paths(params, protocol, model)
     documents: dict[str, Mapping[str, Any]] = {
-        kind: {cohort: read_json(path) for cohort, path in by_cohort.items()}
-        for kind, by_cohort in paths.items()
+        kind: {cohort: read_json(path) for cohort, path in by_cohort.items()} for kind, by_cohort in paths.items()
     }
     if evidence is not None:
         documents["evidence"] = evidence

@@ -18,7 +18,9 @@ def independence(model: str, cohort: str) -> None:
     development = load_params().model(model).development
     manifests = {name: pd.read_parquet(manifest_table(name)) for name in (development, cohort)}
     shared = compare(manifests[development], manifests[cohort])
-    write_json(independence_file(model, cohort), {"model": model, "development": development, "cohort": cohort, **shared})
+    write_json(
+        independence_file(model, cohort), {"model": model, "development": development, "cohort": cohort, **shared}
+    )
 
 
 if __name__ == "__main__":

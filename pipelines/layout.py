@@ -69,6 +69,11 @@ def verdict_file(model: str) -> Path:
     return Path("evidence") / model / "verdict.json"
 
 
+def demonstration_file(model: str) -> Path:
+    """What the demonstration adds: the model against the oracle, and the verdict at the paper's n."""
+    return Path("evidence") / model / "demonstration.json"
+
+
 def protocol_file(architecture: str) -> Path:
     """The pre-specified plan of an architecture."""
     return Path("validation/protocols") / f"{architecture}.yaml"

@@ -1,8 +1,8 @@
-"""How much of the achievable discrimination a model reaches on a synthetic cohort, whose true linear predictor is known."""
+"""How much of the achievable discrimination a model reaches, where the truth is known: on synthetic cohorts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,6 @@ from validation.cohort import load_cohort, load_outcomes
 from validation.errors import InputError
 from validation.estimators.auc import auc_at_horizon
 from validation.estimators.concordance import harrell_c
-from validation.estimators.estimate import Estimate
 from validation.evidence import read_evidence
 
 HORIZON_MONTHS = 36
@@ -27,16 +26,13 @@ class AgainstOracle:
         quantity: What is compared.
         model: The model's estimate, as in its evidence.
         oracle: The estimate of the true linear predictor.
+        share: Share of the oracle's distance above 0.5 that the model reaches.
     """
 
     quantity: str
     model: Mapping[str, Any]
-    oracle: Estimate
-
-    @property
-    def share(self) -> float:
-        """Share of the oracle's distance above 0.5 that the model reaches."""
-        return float((self.model["value"] - 0.5) / (self.oracle.value - 0.5))
+    oracle: Mapping[str, Any]
+    share: float
 
 
 def against_oracle(model: str, cohort: str, prediction: str = "nomogram") -> tuple[AgainstOracle, ...]:
@@ -65,4 +61,25 @@ def against_oracle(model: str, cohort: str, prediction: str = "nomogram") -> tup
     for name in oracle:
         if estimates.get(name, {}).get("value") is None:
             raise InputError(str(evidence_file(model, cohort)), f"no value of {name}", "an estimate", "Run dvc repro.")
-    return tuple(AgainstOracle(names[name], estimates[name], value) for name, value in oracle.items())
+    return tuple(
+        AgainstOracle(
+            names[name], estimates[name], best.to_dict(), (estimates[name]["value"] - 0.5) / (best.value - 0.5)
+        )
+        for name, best in oracle.items()
+    )
+
+
+def oracle_text(comparison: Sequence[AgainstOracle]) -> str:
+    """Return model and oracle side by side as a plain table, with intervals and the share that was reached."""
+    lines = [f"{'':18}{'model':>24}{'oracle':>24}{'share above 0.5':>18}      n  events"]
+    lines += [
+        f"{row.quantity:18}{with_interval(row.model):>24}{with_interval(row.oracle):>24}{row.share:>18.0%}"
+        f"{row.oracle['n']:>7}{row.oracle['events']:>8}"
+        for row in comparison
+    ]
+    return "\n".join(lines)
+
+
+def with_interval(estimate: Mapping[str, Any]) -> str:
+    """Return an estimate as "0.771 [0.731, 0.806]"."""
+    return f"{estimate['value']:.3f} [{estimate['lower']:.3f}, {estimate['upper']:.3f}]"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from pipelines.layout import PARAMS
 from validation.errors import InputError
+
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Params:
         return tuple(v.cohort for v in self.validations.values() if v.model == model)
 
 
-def _lookup(table: Mapping[str, Any], key: str, where: str) -> Any:
+def _lookup(table: Mapping[str, Entry], key: str, where: str) -> Entry:
     if key not in table:
         known = ", ".join(sorted(table)) or "nothing"
         raise InputError(f"{PARAMS} {where}", f"no entry {key!r}", f"one of: {known}", "Correct the name or add it.")
@@ -94,11 +96,17 @@ def _check_validations(path: Path, params: Params) -> None:
         }
         found = {"key": key, "architecture": entry.architecture, "development": entry.development}
         if found != expected:
-            raise InputError(f"{path} validations.{key}", str(found), str(expected), "It must repeat its model's entry.")
+            raise InputError(
+                f"{path} validations.{key}", str(found), str(expected), "It must repeat its model's entry."
+            )
         if entry.tables not in ("csv", "parquet"):
-            raise InputError(f"{path} validations.{key}.tables", entry.tables, "csv or parquet", "Name the file format.")
+            raise InputError(
+                f"{path} validations.{key}.tables", entry.tables, "csv or parquet", "Name the file format."
+            )
         if entry.cohort not in params.cohorts:
-            raise InputError(f"{path} validations.{key}", f"cohort {entry.cohort}", "a cohort listed under `cohorts`", "Add it.")
+            raise InputError(
+                f"{path} validations.{key}", f"cohort {entry.cohort}", "a cohort listed under `cohorts`", "Add it."
+            )
 
 
 def load_params(path: Path = PARAMS) -> Params:

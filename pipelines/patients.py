@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,11 @@ from numpy.typing import NDArray
 from models import MODELS
 from models.spec import ModelSpec, PreprocessingError
 from validation.cohort import Cohort
+from validation.digests import path_sha256
 from validation.errors import InputError
+
+if TYPE_CHECKING:
+    from validation.images import Volume
 
 Progress = Callable[[int, int], None]
 
@@ -33,17 +37,27 @@ class PreparedPatient:
     reason: str | None
 
 
-def _prepare(architecture: str, cohort: Cohort, row: dict[str, Any]) -> PreparedPatient:
+def _read(cohort: Cohort, row: Mapping[str, Any], name: str, mask: bool = False) -> Volume:
+    """Read an image or mask, and make sure that it is the one the patient table names."""
     from validation.images import read_mask, read_volume
 
+    path = cohort.folder / str(row[f"{name}_path"])
+    volume = read_mask(path) if mask else read_volume(path)
+    if (found := path_sha256(path)) != row[f"{name}_sha256"]:
+        expected = f"{row[f'{name}_sha256']} as in the patient table"
+        raise InputError(str(path), f"sha256 {found}", expected, "Deliver the image again, or correct the table.")
+    return volume
+
+
+def _prepare(architecture: str, cohort: Cohort, row: dict[str, Any]) -> PreparedPatient:
     spec = MODELS[architecture]
     patient = str(row["patient_id"])
     try:
         volumes = {}
         for image in spec.images:
-            volumes[image.name] = read_volume(cohort.folder / str(row[f"{image.name}_path"]))
+            volumes[image.name] = _read(cohort, row, image.name)
             if image.mask and image.mask not in volumes:
-                volumes[image.mask] = read_mask(cohort.folder / str(row[f"{image.mask}_path"]))
+                volumes[image.mask] = _read(cohort, row, image.mask, mask=True)
         return PreparedPatient(patient, spec.prepare(volumes, row), None)
     except (InputError, PreprocessingError) as error:
         return PreparedPatient(patient, None, str(error).replace(f"{cohort.folder}{os.sep}", ""))

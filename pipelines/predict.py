@@ -30,19 +30,24 @@ BATCH = 32
 
 def _batch_rows(spec: ModelSpec, network: OnnxModel, batch: list[PreparedPatient]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
-        {"patient_id": p.patient_id, "status": "failed" if p.inputs is None else "ok", "reason": p.reason} for p in batch
+        {"patient_id": p.patient_id, "status": "failed" if p.inputs is None else "ok", "reason": p.reason}
+        for p in batch
     ]
     processed = [p for p in batch if p.inputs is not None]
     if processed:
         inputs = stack_inputs(processed)
         outputs = network.run(inputs)
-        table = np.column_stack([outputs[out.name].reshape(len(processed), -1) for out in spec.outputs]).astype(np.float64)
+        table = np.column_stack([outputs[out.name].reshape(len(processed), -1) for out in spec.outputs]).astype(
+            np.float64
+        )
         missing = np.isnan(inputs["covariates"]).sum(axis=1) if "covariates" in inputs else np.zeros(len(processed))
         done = (row for row in rows if row["status"] == "ok")
         for row, values, absent in zip(done, table, missing, strict=True):
             row.update(zip(spec.prediction_columns(), values.tolist(), strict=True), missing_covariates=int(absent))
             if not np.isfinite(values).all():
-                row.update(dict.fromkeys(spec.prediction_columns(), np.nan), status="failed", reason="model output not finite")
+                row.update(
+                    dict.fromkeys(spec.prediction_columns(), np.nan), status="failed", reason="model output not finite"
+                )
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from typing import Protocol
 
 
 class LineProgress:
@@ -26,10 +27,20 @@ class LineProgress:
         self._last_tenth = tenth
 
 
+class Tracker(Protocol):
+    """What records a training; `registry.tracking` is one."""
+
+    def epoch(self, run: str, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Record one epoch of one run."""
+
+    def message(self, text: str) -> None:
+        """Record one message."""
+
+
 class TrainingProgress:
     """Shows epochs and messages of a training and hands them on to a tracker."""
 
-    def __init__(self, tracker: TrainingProgress | None = None) -> None:
+    def __init__(self, tracker: Tracker | None = None) -> None:
         """Take the tracker that records what is shown, if any."""
         self._tracker = tracker
 

@@ -22,7 +22,7 @@ class ModelStatus:
         registered_name: Name in the registry.
         version: Number of the version; None if the model is not registered.
         aliases: Aliases of that version.
-        verdict: For a registered version the verdict registered with it; else the verdict on disk, or why there is none.
+        verdict: Of a registered version the one registered with it; else the one on disk, or why there is none.
         synthetic: Whether the cohorts behind the verdict are synthetic; None if unknown.
         artefact_sha256: Digest of the artefact; None if unknown.
         figures: One text per cohort: "mri_external: discrimination_survival 0.771 [0.731, 0.806] PASS, ...".

@@ -32,14 +32,19 @@ def development_set(cohort: Cohort, spec: ModelSpec) -> tuple[DevelopmentSet, di
     """
     if cohort.meta.role != "development":
         raise InputError(
-            str(cohort.folder / "cohort.yaml"), f"role {cohort.meta.role}", "role development", "Never train on another cohort."
+            str(cohort.folder / "cohort.yaml"),
+            f"role {cohort.meta.role}",
+            "role development",
+            "Never train on another cohort.",
         )
     outcomes = load_outcomes(cohort).set_index("patient_id")
     patients = list(prepared_patients(cohort, spec, LineProgress(f"reading {cohort.meta.name}")))
     kept = [p for p in patients if p.inputs is not None]
     excluded = {p.patient_id: str(p.reason) for p in patients if p.inputs is None}
     if not kept:
-        raise InputError(str(cohort.folder), "no patient that could be processed", "images that fit the model", str(excluded))
+        raise InputError(
+            str(cohort.folder), "no patient that could be processed", "images that fit the model", str(excluded)
+        )
     ids = [p.patient_id for p in kept]
     endpoint = endpoint_of(cohort, spec.endpoint)
     return (

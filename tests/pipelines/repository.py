@@ -15,7 +15,16 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("pyproject.toml", "constraints.txt", "params.yaml", "dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore")
+SOURCES = (
+    "pyproject.toml",
+    "constraints.txt",
+    "params.yaml",
+    "dvc.yaml",
+    ".dvcignore",
+    ".gitignore",
+    ".dvc/config",
+    ".dvc/.gitignore",
+)
 ROOMS = ("models", "validation", "registry", "pipelines")
 RUNNING = re.compile(r"Running stage '([^']+)'")
 

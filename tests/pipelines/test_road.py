@@ -54,7 +54,7 @@ def test_every_stage_leaves_what_it_says(road: Repository) -> None:
         assert (road.folder / path).is_file(), path
 
     parts = [p for p in road.folder.rglob(".*.part") if ".dvc" not in p.parts]
-    assert [] == parts
+    assert parts == []
 
 
 def test_few_patients_are_inconclusive_not_passed(road: Repository) -> None:
@@ -75,7 +75,7 @@ def test_few_patients_are_inconclusive_not_passed(road: Repository) -> None:
 
 def test_second_repro_does_nothing(road: Repository) -> None:
     """Nothing changed, nothing runs."""
-    assert [] == road.repro()
+    assert road.repro() == []
 
 
 def test_changed_limit_runs_only_the_gate(road: Repository) -> None:
@@ -105,7 +105,7 @@ def test_edited_verdict_is_found(road: Repository) -> None:
     finally:
         path.write_text(before)
 
-    assert (2, 2) == (shown.returncode, promoted.returncode)
+    assert (shown.returncode, promoted.returncode) == (2, 2)
     assert "Traceback" not in shown.stdout + promoted.stdout
 
 
@@ -174,7 +174,7 @@ def test_passing_model_is_promoted_and_a_changed_byte_refused(road: Repository, 
 
 
 def test_killed_training_resumes(road: Repository) -> None:
-    """kill -9 in the middle leaves no training folder; `dvc repro` goes on from the checkpoints."""
+    """A kill -9 in the middle leaves no training folder; `dvc repro` goes on from the checkpoints."""
     params = road.read("params.yaml")
     params["profiles"]["smoke"]["training"][MODEL]["epochs"] = 3
     road.edit("params.yaml", profiles=params["profiles"])

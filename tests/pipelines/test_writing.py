@@ -7,6 +7,18 @@ import pytest
 from pipelines.writing import whole_file, whole_folder
 
 
+def _interrupted_file(target: Path) -> None:
+    with whole_file(target) as path:
+        path.write_text("half")
+        raise KeyboardInterrupt("stop")
+
+
+def _interrupted_folder(target: Path) -> None:
+    with whole_folder(target) as folder:
+        (folder / "half").touch()
+        raise KeyboardInterrupt("stop")
+
+
 def test_file_appears_when_the_block_ends(tmp_path: Path) -> None:
     """The target holds the content and nothing else is left beside it."""
     with whole_file(tmp_path / "deep" / "a.txt") as path:
@@ -21,9 +33,8 @@ def test_interrupted_file_leaves_the_old_one(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     target.write_text("old")
 
-    with pytest.raises(KeyboardInterrupt, match="stop"), whole_file(target) as path:
-        path.write_text("half")
-        raise KeyboardInterrupt("stop")
+    with pytest.raises(KeyboardInterrupt, match="stop"):
+        _interrupted_file(target)
 
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
@@ -37,9 +48,8 @@ def test_folder_replaces_the_old_one_whole(tmp_path: Path) -> None:
 
     with whole_folder(target) as folder:
         (folder / "fresh").touch()
-    with pytest.raises(ValueError, match="stop"), whole_folder(target) as folder:
-        (folder / "half").touch()
-        raise ValueError("stop")
+    with pytest.raises(KeyboardInterrupt, match="stop"):
+        _interrupted_folder(target)
 
     assert [p.name for p in target.iterdir()] == ["fresh"]
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
