@@ -128,4 +128,4 @@ def main() -> None:
     """Run a command; bad use or input is one line and exit 2, an unforeseen error a traceback and exit 4."""
     from pipelines.stage import exit_code_of
 
-    sys.exit(exit_code_of(lambda: app(standalone_mode=False)))
+    sys.exit(exit_code_of(app))

@@ -8,8 +8,6 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import click
-
 from registry.errors import IntegrityError, Refusal
 from validation.errors import InputError
 
@@ -22,16 +20,13 @@ def exit_code_of(action: Callable[[], Any]) -> int:
     """Do it; say in one line what was wrong with the input; return the exit code (the action's own, if it has one)."""
     try:
         code = action()
-    except click.ClickException as misuse:
-        misuse.show()
-        return BAD_INPUT
     except (InputError, IntegrityError) as error:
         sys.stderr.write(f"error: {error}\n")
         return BAD_INPUT
     except Refusal as refusal:
         sys.stderr.write(f"refused: {refusal}\n")
         return refusal.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted; what was finished is kept, run again to go on\n")
         return INTERRUPTED
     except Exception:  # noqa: BLE001 - the one place: an unforeseen error ends as "internal error", with its traceback
