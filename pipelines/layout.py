@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
+DVC_LOCK = Path("dvc.lock")
 MLFLOW_DATABASE = Path("mlflow.db")
 RELEASES = Path("releases")
 

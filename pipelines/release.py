@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 from pathlib import Path
 
 from pipelines.gate import derive_verdict, evidence_paths
-from pipelines.layout import RELEASES, artifact_folder, parity_file, protocol_file, verdict_file
+from pipelines.layout import DVC_LOCK, RELEASES, artifact_folder, parity_file, protocol_file, verdict_file
 from pipelines.params import Params, load_params
-from registry.artefact import read_artefact
+from registry.artefact import Artefact, read_artefact
 from registry.promotion import Promotion
 from registry.promotion import promote as promote_version
 from registry.store import RegisteredVersion
 from registry.store import register as register_version
 from validation.digests import file_sha256
+from validation.documents import read_yaml
 from validation.errors import InputError
 from validation.evidence import read_json
 from validation.protocol import load_protocol
@@ -48,13 +51,39 @@ def judged_files(params: Params, model: str) -> list[Path]:
 def provenance_tags() -> dict[str, str]:
     """Return what ties a version to the sources: the commit (and whether files differ from it) and the DVC lock."""
     tags = {}
-    if Path("dvc.lock").is_file():
-        tags["dvc_lock_sha256"] = file_sha256(Path("dvc.lock"))
+    if DVC_LOCK.is_file():
+        tags["dvc_lock_sha256"] = file_sha256(DVC_LOCK)
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     if commit.returncode == 0:
         changed = subprocess.run(["git", "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
         tags["git_commit"] = commit.stdout.strip() + ("+changes" if changed.stdout else "")
     return tags
+
+
+def dvc_pointer(model: str, artefact: Artefact) -> dict[str, str]:
+    """Return path and md5 under which DVC keeps the artefact of a model, as dvc.lock records them.
+
+    Raises:
+        InputError: dvc.lock has no such entry, or one for other bytes than those of the artefact.
+    """
+    stage, path = f"export@{model}", artifact_folder(model).as_posix()
+    lock = read_yaml(DVC_LOCK) if DVC_LOCK.is_file() else {}
+    outputs = lock.get("stages", {}).get(stage, {}).get("outs", [])
+    recorded = next((out.get("md5") for out in outputs if out["path"] == path), None)
+    actual = _dvc_md5(artefact)
+    if recorded != actual:
+        found = f"md5 {recorded}" if recorded else f"no output {path}"
+        expected, remedy = f"md5 {actual}, that of the folder", f"Run dvc repro {stage}."
+        raise InputError(f"{DVC_LOCK} stage {stage}", found, expected, remedy)
+    return {"path": path, "md5": actual}
+
+
+def _dvc_md5(artefact: Artefact) -> str:
+    """MD5 that DVC 3 gives a flat folder: of the JSON list of its files with their MD5, sorted by name."""
+    names = sorted(file.name for file in artefact.folder.iterdir())
+    md5 = {name: hashlib.md5((artefact.folder / name).read_bytes(), usedforsecurity=False) for name in names}
+    listing = json.dumps([{"md5": md5[name].hexdigest(), "relpath": name} for name in names])
+    return hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
 def register(model: str) -> RegisteredVersion:
@@ -75,10 +104,12 @@ def promote(model: str) -> Promotion:
     """Make a registered model the champion, or raise the refusal."""
     params = load_params()
     verdict = current_verdict(params, model)
+    artefact = read_artefact(artifact_folder(model))
     return promote_version(
         params.model(model).registered_name,
-        read_artefact(artifact_folder(model)),
+        artefact,
         verdict.to_dict(),
-        judged_files(params, model),
-        RELEASES,
+        evidence_files=judged_files(params, model),
+        dvc_pointer=dvc_pointer(model, artefact),
+        releases_folder=RELEASES,
     )

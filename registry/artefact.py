@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from registry.errors import IntegrityError
-from registry.record import DIGEST, read_record
 from validation.digests import file_sha256
 from validation.errors import InputError
-from validation.evidence import document_sha256, encode, write_json
+from validation.evidence import document_sha256, encode, read_json, write_json
 
 MANIFEST = "manifest.json"
 REQUIRED = ("model.onnx", "contract.json", "card.md")
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+DIGEST = re.compile(r"[0-9a-f]{64}")
 NO_FILE = "no such file"
 RESTORE = "Do not use this folder; export the model again or `dvc checkout` it."
 
@@ -61,7 +61,7 @@ def read_artefact(folder: Path) -> Artefact:
     listed = read_manifest(folder / MANIFEST)
     _require(folder, listed)
     check_files(folder, present - {MANIFEST}, listed, RESTORE)
-    return Artefact(folder, document_sha256({"files": listed}), listed, read_record(folder / "contract.json"))
+    return Artefact(folder, document_sha256({"files": listed}), listed, _document(folder / "contract.json"))
 
 
 def check_files(
@@ -93,7 +93,7 @@ def read_manifest(path: Path) -> dict[str, str]:
     Raises:
         InputError: It is missing, malformed, names a path or itself, or is not in that form (spaces, duplicate keys).
     """
-    content = read_record(path)
+    content = _document(path)
     files = content.get("files")
     form = 'as `write_manifest` writes it: {"files": {name: sha256}}, sorted, plain file names'
     if not isinstance(files, dict) or encode(content) != path.read_bytes() or set(content) != {"files"}:
@@ -104,6 +104,14 @@ def read_manifest(path: Path) -> dict[str, str]:
         if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
             raise InputError(str(path), f"the digest {digest!r} of {name}", form, RESTORE)
     return files
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """Read a JSON file that must be there."""
+    content = read_json(path)
+    if content is None:
+        raise InputError(str(path), "no such file", "a JSON file", RESTORE)
+    return content
 
 
 def _plain_files(folder: Path) -> list[str]:

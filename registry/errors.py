@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
-
-EXIT_CODES = {"FAIL": 1, "INCONCLUSIVE": 3}
 
 
 class Refusal(Exception):  # noqa: N818 - not an error of anybody's: the gate did its work
@@ -13,22 +10,21 @@ class Refusal(Exception):  # noqa: N818 - not an error of anybody's: the gate di
 
     Attributes:
         verdict: "FAIL" or "INCONCLUSIVE".
-        reasons: One line per blocking gate that did not pass: gate, cohort, number with interval, limit.
         exit_code: 1 for FAIL, 3 for INCONCLUSIVE.
+        reasons: One line per blocking gate that did not pass: gate, cohort, number with interval, limit.
     """
 
-    def __init__(
-        self, what: str, verdict: Literal["FAIL", "INCONCLUSIVE"], reasons: Sequence[str], remedy: str
-    ) -> None:
+    def __init__(self, what: str, verdict: str, exit_code: int, reasons: Sequence[str], remedy: str) -> None:
         """Compose the message.
 
         Args:
             what: What was asked for: ``champion of mri_distant_metastasis to mri_shortcut_challenger``.
             verdict: Why not.
+            exit_code: That of the verdict.
             reasons: The blocking gates that did not pass.
             remedy: What to do.
         """
-        self.verdict, self.reasons, self.exit_code = verdict, tuple(reasons), EXIT_CODES[verdict]
+        self.verdict, self.exit_code, self.reasons = verdict, exit_code, tuple(reasons)
         super().__init__("\n".join([f"{what}: the verdict is {verdict}", *(f"  - {r}" for r in reasons), remedy]))
 
 

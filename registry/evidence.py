@@ -1,4 +1,4 @@
-"""A verdict together with the evidence files it was computed from; these are found by digest, never by name."""
+"""A verdict together with the documents it was computed from; these are found by digest, never by name."""
 
 from __future__ import annotations
 
@@ -9,31 +9,40 @@ from typing import Any
 
 from registry.artefact import Artefact
 from registry.errors import IntegrityError
-from registry.record import read_record
-from registry.verdict import Verdict, read_verdict
+from registry.names import NAME
 from validation.digests import file_sha256
 from validation.errors import InputError
-from validation.evidence import check_evidence
+from validation.evidence import document_sha256, read_evidence
+from validation.gates.base import State
+from validation.verdict import Verdict
 
 JUDGE_AGAIN = "Run `dvc repro` so that the verdict is computed from the files on disk."
 EVIDENCE = "evidence/"
+NO_DOCUMENTS = ("artifact", "protocol_gates", "analysis")
 
 
 @dataclass(frozen=True)
 class Judged:
-    """An artefact, the verdict on it, and every file the verdict rests on, byte for byte what was judged.
+    """An artefact, the verdict on it, and every document the verdict rests on, byte for byte what was judged.
 
     Attributes:
         artefact: What ships.
         verdict: The verdict on it.
         files: Path by slot, for instance {"evidence/mri_external": ..., "parity": ...}.
+        digests: sha256 of each file, by slot.
         cohorts: Content of the evidence files, by cohort.
     """
 
     artefact: Artefact
     verdict: Verdict
     files: Mapping[str, Path]
+    digests: Mapping[str, str]
     cohorts: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def verdict_sha256(self) -> str:
+        """Digest of verdict.json."""
+        return document_sha256(self.verdict.to_dict())
 
     def metrics(self) -> dict[str, float]:
         """Estimates with their limits as flat figures: "external/mri_external/c_nomogram", "..._lower", "..._upper"."""
@@ -47,7 +56,7 @@ class Judged:
 
 
 def read_judged(artefact: Artefact, document: Mapping[str, Any], evidence_files: Sequence[Path]) -> Judged:
-    """Bring an artefact, a verdict and evidence files together, if they belong together.
+    """Bring an artefact, a verdict and its documents together, if they belong together.
 
     Args:
         artefact: What ships.
@@ -57,47 +66,72 @@ def read_judged(artefact: Artefact, document: Mapping[str, Any], evidence_files:
     Raises:
         IntegrityError: The verdict or an evidence file is about another artefact, or a file is not one that was judged
             (edited, or of another model).
-        InputError: The verdict is malformed, a file that was judged is not among those given, or one is no JSON record.
+        InputError: The verdict is malformed or better than its gates, a file that was judged is not among those given,
+            or evidence is not of the present schema.
     """
-    verdict = read_verdict(document)
-    if verdict.artefact != artefact.digest:
-        expected = f"digest {verdict.artefact}, the artefact that was judged"
+    verdict = Verdict.from_dict(document)
+    judged = verdict.digests.get("artifact")
+    if judged != artefact.digest:
+        expected = f"digest {judged}, the artefact that was judged"
         raise IntegrityError(str(artefact.folder), expected, artefact.digest, JUDGE_AGAIN)
-    files = _match(evidence_files, verdict)
+    digests = _documents(verdict)
+    files = _match(evidence_files, digests)
     cohorts = {
-        slot.removeprefix(EVIDENCE): read_record(path) for slot, path in files.items() if slot.startswith(EVIDENCE)
+        slot.removeprefix(EVIDENCE): _evidence(path, slot.removeprefix(EVIDENCE), verdict)
+        for slot, path in files.items()
+        if slot.startswith(EVIDENCE)
     }
-    for cohort, content in cohorts.items():
-        _check_content(files[EVIDENCE + cohort], cohort, content, verdict)
-    return Judged(artefact, verdict, files, cohorts)
+    return Judged(artefact, verdict, files, digests, cohorts)
 
 
-def _match(evidence_files: Sequence[Path], verdict: Verdict) -> dict[str, Path]:
-    """Find the file of every slot by its digest."""
-    slots = {digest: slot for slot, digest in verdict.files.items()}
-    found: dict[str, Path] = {}
+def _documents(verdict: Verdict) -> dict[str, str]:
+    """Digest of every document judged, by slot; one that was missing (null) has no slot, and a PASS misses none."""
+    slots = _slots(verdict.digests)
+    missing = [slot for slot, digest in slots.items() if digest is None]
+    if not any(slot.startswith(EVIDENCE) for slot in slots):
+        missing.append("evidence")
+    if verdict.state is State.PASS and missing:
+        found = f"PASS without {', '.join(missing)}"
+        raise InputError("verdict.json digests", found, "a digest for everything judged", JUDGE_AGAIN)
+    return {slot: digest for slot, digest in slots.items() if digest is not None}
+
+
+def _slots(digests: Mapping[str, Any]) -> dict[str, str | None]:
+    """Flatten {"parity": x, "evidence": {cohort: y}} to {"parity": x, "evidence/cohort": y}; slots become paths."""
+    slots: dict[str, Any] = {}
+    for kind, entry in digests.items():
+        if isinstance(entry, Mapping):
+            slots |= {f"{kind}/{name}": digest for name, digest in entry.items()}
+        elif kind not in NO_DOCUMENTS:
+            slots[kind] = entry
+    for slot, digest in slots.items():
+        if not all(NAME.fullmatch(part) for part in slot.split("/", 1)) or not isinstance(digest, str | None):
+            found = f"{slot!r}: {digest!r}"
+            raise InputError("verdict.json digests", found, "a plain name with a sha256 or null", JUDGE_AGAIN)
+    return slots
+
+
+def _match(evidence_files: Sequence[Path], digests: Mapping[str, str]) -> dict[str, Path]:
+    """Find the file of every slot by its digest; each file must have a slot and each slot a file."""
+    known = "; ".join(f"{slot} {digest}" for slot, digest in sorted(digests.items()))
+    given: dict[str, Path] = {}
     for path in evidence_files:
         if not path.is_file():
             raise InputError(str(path), "no file", "evidence", JUDGE_AGAIN)
         digest = file_sha256(path)
-        if digest not in slots:
-            judged = "; ".join(f"{slot} {expected}" for slot, expected in sorted(verdict.files.items()))
-            raise IntegrityError(str(path), f"one of the files judged ({judged})", digest, JUDGE_AGAIN)
-        found[slots[digest]] = path
-    if missing := sorted(set(verdict.files) - set(found)):
+        if digest not in digests.values():
+            raise IntegrityError(str(path), f"one of the files judged ({known})", digest, JUDGE_AGAIN)
+        given[digest] = path
+    if missing := sorted(slot for slot, digest in digests.items() if digest not in given):
         raise InputError("evidence", f"no file for {', '.join(missing)}", "every file that was judged", JUDGE_AGAIN)
-    return found
+    return {slot: given[digest] for slot, digest in digests.items()}
 
 
-def _check_content(path: Path, cohort: str, content: Mapping[str, Any], verdict: Verdict) -> None:
-    """Refuse an evidence file about another cohort, model or artefact, or not of the present schema."""
-    digests = content.get("digests")
-    about = (
-        content.get("model"),
-        content.get("cohort"),
-        digests.get("artifact") if isinstance(digests, dict) else None,
-    )
-    expected = (verdict.model, cohort, verdict.artefact)
+def _evidence(path: Path, cohort: str, verdict: Verdict) -> dict[str, Any]:
+    """Read the evidence on one cohort; refuse what is about another cohort, model or artefact."""
+    content = read_evidence(path)
+    about = (content["model"], content["cohort"], content["digests"]["artifact"])
+    expected = (verdict.model, cohort, verdict.digests["artifact"])
     if about != expected:
         raise IntegrityError(str(path), f"evidence on {expected}", str(about), JUDGE_AGAIN)
-    check_evidence(content, str(path))
+    return content

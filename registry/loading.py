@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from registry.artefact import MANIFEST, Artefact, check_files, read_artefact, read_manifest
 from registry.connection import mlflow_store, store_uri
 from registry.errors import IntegrityError
+from registry.names import checked_name
 from registry.package import MLFLOW_FILES, PROOF, proof_path
-from registry.record import checked_name
 from registry.releases import RELEASES, read_champion
 from registry.store import aliases_of, model_id_of
 from validation.errors import InputError

@@ -16,6 +16,7 @@ from registry.artefact import MANIFEST, Artefact, check_files
 from registry.evidence import Judged
 from validation.digests import file_sha256
 from validation.errors import InputError
+from validation.evidence import write_json
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 PROOF = "proof/"
 """Folder of the evidence, and start of the tags with its digests."""
+
+VERDICT = f"{PROOF}verdict"
+"""Tag with the digest of the verdict."""
 
 MLFLOW_FILES = "mlflow_files"
 """Tag with the digests of the files that MLflow added, as JSON."""
@@ -82,7 +86,7 @@ def write_proof(judged: Judged, folder: Path) -> None:
     Raises:
         IntegrityError: An evidence file changed since it was read.
     """
-    for slot, digest in judged.verdict.files.items():
+    for slot, digest in judged.digests.items():
         target = folder / proof_path(slot, digest)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(judged.files[slot], target)
@@ -92,9 +96,7 @@ def write_proof(judged: Judged, folder: Path) -> None:
             {target.name: digest},
             "The evidence changed while it was read; register again.",
         )
-    target = folder / proof_path("verdict", judged.verdict.sha256)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(judged.verdict.document)
+    write_json(folder / proof_path("verdict", judged.verdict_sha256), judged.verdict.to_dict())
 
 
 def proof_path(slot: str, digest: str) -> str:

@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from registry.record import read_record
 from validation.errors import InputError
-from validation.evidence import write_json
+from validation.evidence import read_json, write_json
 
 RELEASES = Path("releases")
 RESTORE = "Restore the file from git."
@@ -30,6 +29,8 @@ class Release:
         onnx_sha256: Digest of its model.onnx.
         verdict_sha256: Digest of the verdict it was promoted on.
         synthetic: Whether cohorts behind the verdict are synthetic.
+        dvc_path: Folder of the artefact, as dvc.lock names it.
+        dvc_md5: Its md5 in dvc.lock, under which DVC's cache and remote keep it.
     """
 
     registered_name: str
@@ -39,6 +40,8 @@ class Release:
     onnx_sha256: str
     verdict_sha256: str
     synthetic: bool
+    dvc_path: str
+    dvc_md5: str
 
 
 def read_champion(releases_folder: Path, registered_name: str) -> Release | None:
@@ -48,7 +51,8 @@ def read_champion(releases_folder: Path, registered_name: str) -> Release | None
         InputError: The record is malformed.
     """
     path = releases_folder / registered_name / "champion.json"
-    return _read(path) if path.exists() else None
+    content = read_json(path)
+    return None if content is None else _release(content, str(path))
 
 
 def write_release(releases_folder: Path, release: Release) -> bool:
@@ -72,10 +76,9 @@ def write_release(releases_folder: Path, release: Release) -> bool:
     return True
 
 
-def _read(path: Path) -> Release:
-    """Read one record."""
-    content: dict[str, Any] = read_record(path)
+def _release(content: dict[str, Any], where: str) -> Release:
+    """Make a release of the content of a record."""
     kinds = {field.name: {"str": str, "int": int, "bool": bool}[str(field.type)] for field in fields(Release)}
     if {name: type(value) for name, value in content.items()} != kinds:
-        raise InputError(str(path), f"fields {sorted(content)}", f"{', '.join(kinds)}, each of its type", RESTORE)
+        raise InputError(where, f"fields {sorted(content)}", f"{', '.join(kinds)}, each of its type", RESTORE)
     return Release(**content)

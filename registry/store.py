@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Any
 from registry.artefact import Artefact
 from registry.connection import experiment_id, mlflow_store
 from registry.evidence import Judged, read_judged
-from registry.package import MLFLOW_FILES, PROOF, write_model, write_proof
-from registry.record import checked_name
-from registry.verdict import Verdict
+from registry.names import checked_name
+from registry.package import MLFLOW_FILES, PROOF, VERDICT, write_model, write_proof
 from validation.errors import InputError
+from validation.gates.base import State
+from validation.verdict import Verdict
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -77,7 +78,8 @@ def register(
         tags: More tags for the version: commits of git and of the data.
 
     Raises:
-        InputError: The verdict is malformed, evidence is missing, a name is odd, or the store does not answer.
+        InputError: The verdict is malformed or better than its gates, evidence is missing, a name is odd, or the store
+            does not answer.
         IntegrityError: The verdict is on another artefact, or evidence is not what was judged.
     """
     checked_name(registered_name, "registered name")
@@ -94,7 +96,7 @@ def register(
             number, updated = _create(client, registered_name, judged, {**tags, **own}), []
         else:
             number, updated = int(known.version), _update(client, known, judged, own, tags)
-        updated += _set_aliases(client, registered_name, number, judged.verdict.verdict)
+        updated += _set_aliases(client, registered_name, number, judged.verdict.state)
     return RegisteredVersion(registered_name, number, artefact.digest, known is None, tuple(updated))
 
 
@@ -113,15 +115,17 @@ def aliases_of(client: MlflowClient, registered_name: str) -> dict[str, int]:
 def _tags(judged: Judged) -> dict[str, str]:
     """Tags that say what a version is: digests, verdict, figures per cohort."""
     verdict = judged.verdict
-    cohorts = sorted({gate.cohort for gate in verdict.gates if gate.cohort})
+    answers = [result.answer for result in verdict.gates]
+    cohorts = sorted({answer.cohort for answer in answers if answer.cohort and answer.value is not None})
     return {
         "model": verdict.model,
         "artefact_sha256": judged.artefact.digest,
         "onnx_sha256": judged.artefact.files["model.onnx"],
         **{f"{FIGURES}{cohort}": _figures(verdict, cohort) for cohort in cohorts},
         "synthetic": json.dumps(verdict.synthetic),
-        "verdict": verdict.verdict,
-        **{PROOF + slot: digest for slot, digest in {**verdict.files, "verdict": verdict.sha256}.items()},
+        "verdict": str(verdict.state),
+        **{PROOF + slot: digest for slot, digest in judged.digests.items()},
+        VERDICT: judged.verdict_sha256,
     }
 
 
@@ -129,9 +133,9 @@ def _figures(verdict: Verdict, cohort: str) -> str:
     """The gates of one cohort that have a number, as JSON."""
     return json.dumps(
         [
-            {"gate": g.id, "state": g.state, "value": g.value, "lower": g.lower, "upper": g.upper}
-            for g in verdict.gates
-            if g.cohort == cohort and g.value is not None
+            {"gate": result.spec.id, "state": str(a.state), "value": a.value, "lower": a.lower, "upper": a.upper}
+            for result in verdict.gates
+            if (a := result.answer).cohort == cohort and a.value is not None
         ]
     )
 
@@ -197,17 +201,17 @@ def _log_metrics(client: MlflowClient, run_id: str, judged: Judged) -> None:
     client.log_batch(run_id, metrics=[Metric(name, value, now, 0) for name, value in judged.metrics().items()])
 
 
-def _set_aliases(client: MlflowClient, registered_name: str, version: int, verdict: str) -> list[str]:
+def _set_aliases(client: MlflowClient, registered_name: str, version: int, verdict: State) -> list[str]:
     """Give a version the aliases its verdict earns; returns what changed."""
     present = aliases_of(client, registered_name)
     if present.get("champion") == version:
         return []
     changed = []
-    for alias in ("candidate", "challenger") if verdict == "PASS" else ("candidate",):
+    for alias in ("candidate", "challenger") if verdict is State.PASS else ("candidate",):
         if present.get(alias) != version:
             client.set_registered_model_alias(registered_name, alias, str(version))
             changed.append(f"alias {alias}")
-    if verdict != "PASS" and present.get("challenger") == version:
+    if verdict is not State.PASS and present.get("challenger") == version:
         client.delete_registered_model_alias(registered_name, "challenger")
         changed.append("alias challenger removed")
     return changed

@@ -18,13 +18,16 @@ from validation.errors import InputError
 
 LOGGER = logging.getLogger(__name__)
 MESSAGES = "messages.txt"
+RUN_NAME = "train"
+LEFT_BEHIND = f"attributes.run_name = '{RUN_NAME}' and attributes.status = 'RUNNING'"
 
 
 class TrainingTracker:
     """Hands epochs and messages of one training on to an MLflow run; a context manager.
 
-    A run ends as FINISHED, or as FAILED when the training raises. A training that was killed leaves its run open and
-    starts a new one when it resumes. Of several processes under torchrun only the first tracks.
+    A run ends as FINISHED, or as FAILED when the training raises. What a killed process left RUNNING is ended as KILLED
+    by the next training of the model, which has a run of its own: one run is one process. (A process that is alive
+    after all goes on recording, and ends its run as FINISHED.) Of several under torchrun only the first tracks.
     """
 
     def __init__(self, model: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> None:
@@ -62,11 +65,14 @@ class TrainingTracker:
         self._messages.append(text)
 
     def _start(self) -> None:
-        """Make the run."""
+        """End what killed processes left behind, and make the run."""
         from mlflow.entities import Param
 
         with mlflow_store(create=True) as client:
-            run = client.create_run(experiment_id(client, self._model), run_name="train", tags=dict(self._tags))
+            experiment = experiment_id(client, self._model)
+            for left in client.search_runs([experiment], LEFT_BEHIND):
+                client.set_terminated(left.info.run_id, "KILLED")
+            run = client.create_run(experiment, run_name=RUN_NAME, tags=dict(self._tags))
             self._run_id = str(run.info.run_id)
             client.log_batch(self._run_id, params=[Param(name, str(value)) for name, value in self._params.items()])
 

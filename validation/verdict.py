@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from validation.documents import require_keys
 from validation.errors import InputError
 from validation.evidence import document_sha256
 from validation.gates import GATES
@@ -15,6 +16,7 @@ from validation.protocol import Protocol
 
 SCHEMA = 1
 EXIT_CODES: Mapping[State, int] = {State.PASS: 0, State.FAIL: 1, State.INCONCLUSIVE: 3}
+_KEYS = {"schema": int, "model": str, "verdict": str, "synthetic": bool, "gates": list, "digests": dict}
 _REMEDY = "Run the gate again; a verdict is never edited."
 
 
@@ -69,18 +71,19 @@ class Verdict:
             where: Its file, for the message.
 
         Raises:
-            InputError: Another schema version, a missing or unknown key, or a verdict that its gates do not bear out.
+            InputError: Another schema version, a missing or unknown key, a value of another type, a PASS that the
+                numbers of its gate do not bear out, or a verdict that its gates do not.
         """
         if raw.get("schema") != SCHEMA:
             raise InputError(f"{where} key schema", repr(raw.get("schema")), str(SCHEMA), _REMEDY)
+        require_keys(raw, _KEYS, where)
         try:
             gates = tuple(GateResult.from_dict(gate) for gate in raw["gates"])
-            verdict = cls(raw["model"], raw["synthetic"], gates, raw["digests"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(where, f"{type(error).__name__}: {error}", "a verdict as written", _REMEDY) from error
+        verdict = cls(raw["model"], raw["synthetic"], gates, raw["digests"])
         if verdict.to_dict() != dict(raw):
-            found = f"{raw.get('verdict')} with keys {', '.join(sorted(raw))}"
-            raise InputError(where, found, f"{verdict.state}, as its gates say, and nothing else", _REMEDY)
+            raise InputError(where, str(raw["verdict"]), f"{verdict.state}, as its gates say", _REMEDY)
         return verdict
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +16,11 @@ from typing import Any
 import pytest
 
 from registry.artefact import Artefact
+from registry.promotion import Promotion, promote
 from registry.store import RegisteredVersion, register
 from tests.registry.specimens import NAME, make_artefact, make_judged
 
+DVC_POINTER = {"path": "artifacts/model", "md5": f"{'0' * 32}.dir"}
 CREATE = """
 import sys
 import registry.loading, registry.promotion, registry.status, registry.tracking
@@ -43,6 +48,21 @@ def empty_store(creation: tuple[Path, object]) -> Path:
     return creation[0] / "mlflow.db"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def unsynchronised() -> Iterator[None]:
+    """Spare sqlite its waiting for the disk at every commit: no test cuts the power."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    def do_not_wait(connection: Any, _record: object) -> None:
+        with suppress(sqlite3.DatabaseError):  # a broken database is for MLflow to find
+            connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", do_not_wait)
+    yield
+    event.remove(Engine, "connect", do_not_wait)
+
+
 @pytest.fixture
 def store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Folder of a store of this test's own, empty; it is the working folder, and holds that for temporary files."""
@@ -56,11 +76,16 @@ def store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @dataclass(frozen=True)
 class Submission:
-    """What a release step is given: an artefact, the verdict on it and the evidence."""
+    """What a release step is given: an artefact, the verdict on it and, by slot, the documents it rests on."""
 
     artefact: Artefact
     verdict: dict[str, Any]
-    evidence_files: list[Path]
+    files: dict[str, Path]
+
+    @property
+    def evidence_files(self) -> list[Path]:
+        """All documents, in any order."""
+        return list(self.files.values())
 
     def register(self, **tags: str) -> RegisteredVersion:
         """Register it."""
@@ -72,6 +97,10 @@ class Submission:
             verdict=self.verdict,
             tags=tags,
         )
+
+    def promote(self) -> Promotion:
+        """Promote it; records go to releases/ in the working folder."""
+        return promote(NAME, self.artefact, self.verdict, evidence_files=self.evidence_files, dvc_pointer=DVC_POINTER)
 
 
 class Maker:

@@ -160,5 +160,5 @@ def test_no_manifest(folder: Path) -> None:
     """A folder without manifest is no artefact."""
     (folder / "manifest.json").unlink()
 
-    with pytest.raises(InputError, match=r"manifest\.json: found no file"):
+    with pytest.raises(InputError, match=r"manifest\.json: found no such file"):
         read_artefact(folder)

@@ -6,12 +6,11 @@ from registry.errors import IntegrityError, Refusal
 
 
 def test_refusal_names_every_gate_and_carries_the_exit_code() -> None:
-    """FAIL exits with 1, INCONCLUSIVE with 3; the reasons are lines of the message."""
-    fail = Refusal("champion of a to b", "FAIL", ["gate one", "gate two"], "Nothing was changed.")
+    """The reasons are lines of the message."""
+    fail = Refusal("champion of a to b", "FAIL", 1, ["gate one", "gate two"], "Nothing was changed.")
 
     assert str(fail) == "champion of a to b: the verdict is FAIL\n  - gate one\n  - gate two\nNothing was changed."
     assert (fail.exit_code, fail.reasons) == (1, ("gate one", "gate two"))
-    assert Refusal("x", "INCONCLUSIVE", [], "y").exit_code == 3
 
 
 def test_integrity_error_names_file_and_both_digests() -> None:

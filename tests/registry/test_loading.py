@@ -10,7 +10,6 @@ import pytest
 from registry.connection import mlflow_store
 from registry.errors import IntegrityError
 from registry.loading import load
-from registry.promotion import promote
 from tests.registry.conftest import Maker, Submission, stored_folder
 from tests.registry.specimens import NAME
 from validation.digests import file_sha256
@@ -22,7 +21,7 @@ def champion(store: Path, submit: Maker) -> Submission:
     """A promoted submission, alone in the store."""
     made = submit()
     made.register()
-    promote(NAME, made.artefact, made.verdict, made.evidence_files)
+    made.promote()
     return made
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import json
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,14 @@ import pytest
 from registry.connection import mlflow_store
 from registry.errors import IntegrityError, Refusal
 from registry.loading import load
-from registry.promotion import Promotion, promote
+from registry.promotion import Promotion, not_passed
 from registry.store import aliases_of
-from tests.registry.conftest import Maker, Submission, stored_folder
+from tests.registry.conftest import DVC_POINTER, Maker, Submission, stored_folder
 from tests.registry.specimens import NAME, make_judged
+from tests.validation import specimens as judge_specimens
 from validation.errors import InputError
 from validation.evidence import write_json
-
-
-def crown(made: Submission) -> Promotion:
-    """Promote a submission; records go to releases/ in the working folder."""
-    return promote(NAME, made.artefact, made.verdict, made.evidence_files)
+from validation.verdict import Verdict, judge
 
 
 def aliases() -> dict[str, int]:
@@ -42,12 +40,12 @@ def test_pass_becomes_champion(store: Path, submit: Maker) -> None:
     made = submit()
     made.register()
 
-    assert Promotion(NAME, 1, made.artefact.digest, previous=None, changed=True) == crown(made)
+    assert Promotion(NAME, 1, made.artefact.digest, previous=None, changed=True) == made.promote()
     assert aliases() == {"champion": 1}
-    assert record(store, "original") == record(store, "champion")
-    assert (made.artefact.digest, 1, True) == tuple(
-        record(store, "champion")[key] for key in ("artefact_sha256", "version", "synthetic")
-    )
+    champion = record(store, "champion")
+    assert record(store, "original") == champion
+    assert (made.artefact.digest, 1, True) == tuple(champion[k] for k in ("artefact_sha256", "version", "synthetic"))
+    assert {"path": champion["dvc_path"], "md5": champion["dvc_md5"]} == DVC_POINTER
     assert str(store) not in (store / "releases" / NAME / "champion.json").read_text(encoding="utf-8")
 
 
@@ -55,10 +53,10 @@ def test_promoting_again_changes_nothing(store: Path, submit: Maker) -> None:
     """The champion promoted again is the champion; no byte of its records changes."""
     made = submit()
     made.register()
-    crown(made)
+    made.promote()
     before = record(store, "champion")
 
-    assert not crown(made).changed
+    assert not made.promote().changed
     assert ({"champion": 1}, before) == (aliases(), record(store, "champion"))
     assert made.register().updated == ()
 
@@ -66,18 +64,40 @@ def test_promoting_again_changes_nothing(store: Path, submit: Maker) -> None:
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize(("state", "code"), [("FAIL", 1), ("INCONCLUSIVE", 3)])
 def test_refused(submit: Maker, state: str, code: int) -> None:
-    """A refusal names gate, cohort, number, interval and limit; the champion stays."""
+    """A refusal carries the exit code of its verdict and a line per gate; the champion stays."""
     champion, made = submit(), submit(state, shift=1.0)
     champion.register()
     made.register()
-    crown(champion)
+    champion.promote()
 
-    with pytest.raises(
-        Refusal, match=rf"discrimination_survival on mri_external: {state}; .* demanded above 0\.65"
-    ) as no:
-        crown(made)
+    with pytest.raises(Refusal, match=rf"concordance on mri_external: {state}; value .* limit > 0\.65") as no:
+        made.promote()
     assert (code, 1) == (no.value.exit_code, len(no.value.reasons))
     assert aliases() == {"champion": 1, "candidate": 2}
+
+
+def test_line_of_a_refusal(submit: Maker) -> None:
+    """Gate, cohort, number with interval, limit, patients, events, reason, and what would settle it."""
+    assert not_passed(Verdict.from_dict(submit("INCONCLUSIVE").verdict)) == [
+        "concordance on mri_external: INCONCLUSIVE; value 0.685 [0.600, 0.770], limit > 0.65, n 500, events 150; the "
+        "interval holds values on both sides of the limit; about 831 events, 2770 patients in all would settle it if "
+        "the value stays"
+    ]
+
+
+def test_lines_where_there_is_no_number(tmp_path: Path) -> None:
+    """What a gate does not have is left out, not shown as None; failures come first, descriptive gates not at all."""
+    plan = judge_specimens.protocol(tmp_path)
+    given = judge_specimens.documents(plan)
+    given["parity"] = None
+    given["evidence"]["mri_second"]["estimates"][0] = judge_specimens.undefined("c", "no event", True, 0)
+    given["evidence"]["mri_second"]["estimates"][2] = judge_specimens.undefined("oe", "no event", True, 0)
+
+    assert not_passed(judge(plan, **given)) == [
+        "parity on the model: FAIL; limit ≤ 0.0001; parity was not recorded",
+        "concordance on mri_second: INCONCLUSIVE; limit > 0.65, n 500, events 0; undefined: no event (0 events, fewer "
+        "than the 50 the protocol asks for); about 50 events in all would settle it",
+    ]
 
 
 def test_previous_is_kept_and_can_return(store: Path, submit: Maker) -> None:
@@ -86,12 +106,12 @@ def test_previous_is_kept_and_can_return(store: Path, submit: Maker) -> None:
     for made in (one, two, three):
         made.register()
 
-    assert None is crown(one).previous
-    assert crown(two).previous == 1
+    assert None is one.promote().previous
+    assert two.promote().previous == 1
     assert aliases() == {"champion": 2, "previous": 1, "candidate": 3, "challenger": 3}
-    assert Promotion(NAME, 1, one.artefact.digest, previous=2, changed=True) == crown(one)
+    assert Promotion(NAME, 1, one.artefact.digest, previous=2, changed=True) == one.promote()
     assert aliases() == {"champion": 1, "previous": 2, "candidate": 3, "challenger": 3}
-    assert crown(three).previous == 1
+    assert three.promote().previous == 1
     assert aliases() == {"champion": 3, "previous": 1}
     assert (one.artefact.digest, three.artefact.digest) == tuple(
         record(store, which)["artefact_sha256"] for which in ("original", "champion")
@@ -104,11 +124,11 @@ def test_alias_moved_by_hand_is_put_right(submit: Maker) -> None:
     champion, refused = submit(), submit("FAIL", shift=1.0)
     champion.register()
     refused.register()
-    crown(champion)
+    champion.promote()
     with mlflow_store() as client:
         client.set_registered_model_alias(NAME, "champion", "2")
 
-    assert crown(champion).changed
+    assert champion.promote().changed
     assert aliases() == {"champion": 1, "candidate": 2}
 
 
@@ -120,11 +140,11 @@ def test_verdict_on_another_artefact(submit: Maker) -> None:
     bad.register()
 
     with pytest.raises(IntegrityError, match=f"expected digest {good.artefact.digest}.*found {bad.artefact.digest}"):
-        promote(NAME, bad.artefact, good.verdict, good.evidence_files)
-    relabelled = copy.deepcopy(good.verdict)
+        replace(good, artefact=bad.artefact).promote()
+    relabelled = deepcopy(good.verdict)
     relabelled["digests"]["artifact"] = bad.artefact.digest
     with pytest.raises(IntegrityError, match="expected evidence on"):
-        promote(NAME, bad.artefact, relabelled, good.evidence_files)
+        replace(good, artefact=bad.artefact, verdict=relabelled).promote()
     assert aliases() == {"candidate": 2, "challenger": 1}
 
 
@@ -133,13 +153,17 @@ def test_edited_verdict(submit: Maker) -> None:
     """FAIL overwritten by PASS contradicts its gates; with these overwritten too, it is not the verdict registered."""
     made = submit("FAIL")
     made.register()
-    edited = {**copy.deepcopy(made.verdict), "verdict": "PASS"}
+    edited = replace(made, verdict={**deepcopy(made.verdict), "verdict": "PASS"})
+    gate = next(gate for gate in edited.verdict["gates"] if gate["id"] == "concordance")
 
     with pytest.raises(InputError, match="found PASS; expected FAIL, as its gates say"):
-        promote(NAME, made.artefact, edited, made.evidence_files)
-    edited["gates"][0] |= {"state": "PASS", "value": 0.8, "lower": 0.7, "upper": 0.9}
+        edited.promote()
+    gate["state"] = "PASS"
+    with pytest.raises(InputError, match="PASS, which its interval and events do not bear out"):
+        edited.promote()
+    gate |= {"value": 0.8, "lower": 0.7, "upper": 0.9}
     with pytest.raises(InputError, match="found another verdict than the one given"):
-        promote(NAME, made.artefact, edited, made.evidence_files)
+        edited.promote()
 
 
 @pytest.mark.usefixtures("store")
@@ -149,20 +173,20 @@ def test_edited_or_missing_evidence(submit: Maker) -> None:
     made.register()
 
     with pytest.raises(InputError, match="no file for parity"):
-        promote(NAME, made.artefact, made.verdict, made.evidence_files[:2])
-    made.evidence_files[2].write_text("{}", encoding="utf-8")
+        replace(made, files={slot: path for slot, path in made.files.items() if slot != "parity"}).promote()
+    made.files["parity"].write_text("{}", encoding="utf-8")
     with pytest.raises(IntegrityError, match=r"parity\.json: expected one of the files judged"):
-        crown(made)
+        made.promote()
 
 
 @pytest.mark.usefixtures("store")
 def test_not_registered(submit: Maker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What is not in the store cannot be promoted; a store that does not exist is not created."""
     with pytest.raises(InputError, match=r"found no version of this artefact.*Run `hallmark register`"):
-        crown(submit())
+        submit().promote()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/none.db")
     with pytest.raises(InputError, match="found no database"):
-        crown(submit(shift=1.0))
+        submit(shift=1.0).promote()
     assert not (tmp_path / "none.db").exists()
 
 
@@ -174,7 +198,7 @@ def test_tampered_store(store: Path, submit: Maker) -> None:
     model.write_bytes(model.read_bytes().replace(b"specimen", b"spicemen"))
 
     with pytest.raises(IntegrityError, match=r"model\.onnx: expected .*; found "):
-        crown(made)
+        made.promote()
     assert "champion" not in aliases()
     assert not (store / "releases").exists()
 
@@ -183,12 +207,11 @@ def test_new_evidence_on_the_champion(store: Path, submit: Maker, tmp_path: Path
     """A champion that passes on new evidence keeps its version; the record names the new verdict."""
     made = submit()
     made.register()
-    crown(made)
-    verdict, files = make_judged(tmp_path / "later", made.artefact, "PASS", cohort="mri_other")
-    later = Submission(made.artefact, verdict, files)
+    made.promote()
+    later = Submission(made.artefact, *make_judged(tmp_path / "later", made.artefact, cohort="mri_other"))
     later.register()
 
-    assert Promotion(NAME, 1, made.artefact.digest, previous=None, changed=True) == crown(later)
+    assert Promotion(NAME, 1, made.artefact.digest, previous=None, changed=True) == later.promote()
     assert record(store, "original")["verdict_sha256"] != record(store, "champion")["verdict_sha256"]
 
 
@@ -201,11 +224,11 @@ def test_killed_at_any_write(store: Path, submit: Maker, monkeypatch: pytest.Mon
     """Killed after any write, `load` gives the old champion or refuses, and a second run completes the promotion."""
     one, two = submit(shift=1.0), submit(shift=2.0)
     one.register()
-    crown(one)
+    one.promote()
     two.register()
     kill_after(monkeypatch, step)
     with pytest.raises(Killed, match="killed"):
-        crown(two)
+        two.promote()
     monkeypatch.undo()
     monkeypatch.chdir(store)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store}/mlflow.db")
@@ -216,7 +239,7 @@ def test_killed_at_any_write(store: Path, submit: Maker, monkeypatch: pytest.Mon
         assert step == 2
     else:
         assert (one if step < 2 else two).artefact.digest == digest
-    assert crown(two).previous == 1
+    assert two.promote().previous == 1
     assert two.artefact.digest == load(NAME, into=store / "second").artefact.digest
     assert aliases() == {"champion": 2, "previous": 1}
 

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from registry.connection import mlflow_store
-from registry.promotion import promote
 from registry.status import Figure, registered_models
 from tests.registry.conftest import Maker
-from tests.registry.specimens import NAME
 
 
 def test_no_store_no_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +31,7 @@ def test_rows(submit: Maker) -> None:
     """One row per version with its aliases, verdict, digest and figures by cohort."""
     champion, refused = submit(), submit("FAIL", shift=1.0)
     champion.register()
-    promote(NAME, champion.artefact, champion.verdict, champion.evidence_files)
+    champion.promote()
     refused.register()
     rows = registered_models()
 
@@ -42,7 +40,10 @@ def test_rows(submit: Maker) -> None:
         (2, ("candidate",), "FAIL", True),
     ]
     assert [champion.artefact.digest, refused.artefact.digest] == [row.artefact_sha256 for row in rows]
-    assert {"mri_external": (Figure("discrimination_survival", "PASS", 0.74, 0.71, 0.77),)} == rows[0].cohorts
+    assert list(rows[0].cohorts) == ["mri_external"]
+    figures = rows[0].cohorts["mri_external"]
+    assert figures[0] == Figure("concordance", "PASS", 0.74, 0.71, 0.77)
+    assert [figure.gate for figure in figures] == ["concordance", "slope", "independence", "images"]
     assert rows[1].cohorts["mri_external"][0].state == "FAIL"
 
 

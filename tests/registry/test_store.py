@@ -14,9 +14,11 @@ from registry.artefact import read_artefact, write_manifest
 from registry.connection import mlflow_store
 from registry.errors import IntegrityError
 from registry.store import aliases_of, find_version, model_id_of, register
-from tests.registry.conftest import Maker, stored_folder
-from tests.registry.specimens import NAME, make_judged
+from tests.registry.conftest import Maker, Submission, stored_folder
+from tests.registry.specimens import MODEL, NAME, make_judged
+from validation.digests import file_sha256
 from validation.errors import InputError
+from validation.evidence import read_json
 
 
 def tags_of(version: int) -> dict[str, str]:
@@ -54,12 +56,11 @@ def test_tags(submit: Maker) -> None:
 
     assert made.artefact.digest == tags["artefact_sha256"]
     assert made.artefact.files["model.onnx"] == tags["onnx_sha256"]
-    assert (tags["verdict"], tags["synthetic"], tags["git_commit"], tags["model"]) == ("PASS", "true", "abc", NAME)
-    for slot in ("evidence", "cohorts"):
-        assert made.verdict["digests"][slot]["mri_external"] == tags[f"proof/{slot}/mri_external"]
-    assert made.verdict["digests"]["parity"] == tags["proof/parity"]
-    figure = {"gate": "discrimination_survival", "state": "PASS", "value": 0.74, "lower": 0.71, "upper": 0.77}
-    assert [figure] == json.loads(tags["figures/mri_external"])
+    assert (tags["verdict"], tags["synthetic"], tags["git_commit"], tags["model"]) == ("PASS", "true", "abc", MODEL)
+    proof = {key.removeprefix("proof/"): digest for key, digest in tags.items() if key.startswith("proof/")}
+    assert {**{slot: file_sha256(path) for slot, path in made.files.items()}, "verdict": proof["verdict"]} == proof
+    figure = {"gate": "concordance", "state": "PASS", "value": 0.74, "lower": 0.71, "upper": 0.77}
+    assert json.loads(tags["figures/mri_external"])[0] == figure
 
 
 def test_stored_bytes(store: Path, submit: Maker) -> None:
@@ -72,7 +73,9 @@ def test_stored_bytes(store: Path, submit: Maker) -> None:
         assert (made.artefact.folder / name).read_bytes() == (stored / name).read_bytes()
     digest = made.verdict["digests"]["evidence"]["mri_external"]
     proof = stored / "proof/evidence/mri_external" / f"{digest}.json"
-    assert made.evidence_files[0].read_bytes() == proof.read_bytes()
+    assert made.files["evidence/mri_external"].read_bytes() == proof.read_bytes()
+    (verdict,) = (stored / "proof/verdict").iterdir()
+    assert (verdict.stem, made.verdict) == (file_sha256(verdict), read_json(verdict))
     assert [stored / "model.onnx"] == list(stored.rglob("*.onnx*"))
 
 
@@ -100,8 +103,8 @@ def test_estimates_are_metrics_of_the_run(submit: Maker) -> None:
     with mlflow_store() as client:
         metrics = client.get_run(str(client.get_model_version(NAME, "1").run_id)).data.metrics
 
-    name = "external/mri_external/c_nomogram"
-    assert {name: 0.74, f"{name}_lower": 0.71, f"{name}_upper": 0.77} == metrics
+    name = "external/mri_external/c"
+    assert (metrics[name], metrics[f"{name}_lower"], metrics[f"{name}_upper"]) == (0.74, 0.71, 0.77)
 
 
 @pytest.mark.usefixtures("store")
@@ -119,14 +122,13 @@ def test_new_evidence_updates_the_version(submit: Maker, tmp_path: Path) -> None
     """A new verdict on the same artefact makes no version; tags, files and aliases follow, and are named."""
     made = submit()
     made.register(git_commit="abc")
-    verdict, files = make_judged(tmp_path / "later", made.artefact, "FAIL")
+    later = Submission(made.artefact, *make_judged(tmp_path / "later", made.artefact, "FAIL"))
 
-    again = register(made.artefact, NAME, NAME, evidence_files=files, verdict=verdict, tags={"git_commit": "def"})
+    again = later.register(git_commit="def")
 
     assert (again.version, again.created) == (1, False)
-    assert {"tag verdict", "tag proof/verdict", "tag proof/evidence/mri_external", "tag figures/mri_external"} == set(
-        again.updated
-    ) - {"alias challenger removed"}
+    changed = {"tag verdict", "tag proof/verdict", "tag proof/evidence/mri_external", "tag figures/mri_external"}
+    assert {*changed, "alias challenger removed"} == set(again.updated)
     assert aliases() == {"candidate": 1}
     assert (tags_of(1)["verdict"], tags_of(1)["git_commit"]) == ("FAIL", "def")
     stored = stored_folder(tmp_path)
@@ -138,8 +140,7 @@ def test_tags_of_a_dropped_cohort_go(submit: Maker, tmp_path: Path) -> None:
     """A cohort that is no longer declared leaves no figures behind."""
     made = submit()
     made.register()
-    verdict, files = make_judged(tmp_path / "later", made.artefact, "PASS", cohort="mri_other")
-    register(made.artefact, NAME, NAME, evidence_files=files, verdict=verdict, tags={})
+    Submission(made.artefact, *make_judged(tmp_path / "later", made.artefact, cohort="mri_other")).register()
 
     assert not [key for key in tags_of(1) if key.endswith("mri_external")]
     assert "proof/evidence/mri_other" in tags_of(1)
@@ -176,12 +177,12 @@ def test_refused_before_anything_is_written(store: Path, submit: Maker) -> None:
     given: dict[str, Any] = {"evidence_files": made.evidence_files, "verdict": made.verdict}
 
     with pytest.raises(InputError, match=r"registered name: found '\.\./up'"):
-        register(made.artefact, "../up", NAME, tags={}, **given)
-    with pytest.raises(InputError, match="the verdict on mri_distant_metastasis"):
+        register(made.artefact, "../up", MODEL, tags={}, **given)
+    with pytest.raises(InputError, match=f"the verdict on {MODEL}"):
         register(made.artefact, NAME, "other", tags={}, **given)
     for tag in ("verdict", "proof/other", "figures/other", "mlflow_files"):
         with pytest.raises(InputError, match=f"tags: found {tag}"):
-            register(made.artefact, NAME, NAME, tags={tag: "x"}, **given)
+            register(made.artefact, NAME, MODEL, tags={tag: "x"}, **given)
     assert not (store / "mlartifacts").exists()
 
 
@@ -208,7 +209,7 @@ def test_contract_must_describe_the_onnx(submit: Maker, inputs: object) -> None:
     with pytest.raises(
         InputError, match=r"contract\.json: found inputs .*; expected name and shape of \['covariates'\]"
     ):
-        register(lying, NAME, NAME, evidence_files=made.evidence_files, verdict=made.verdict, tags={})
+        replace(made, artefact=lying).register()
 
 
 @pytest.mark.usefixtures("store")
@@ -222,10 +223,10 @@ def test_folder_that_mlflow_cannot_hold(submit: Maker, tmp_path: Path, name: str
     (folder / name).write_bytes(content)
     write_manifest(folder)
     artefact = read_artefact(folder)
-    verdict, files = make_judged(tmp_path / "judged", artefact)
+    made = Submission(artefact, *make_judged(tmp_path / "judged", artefact))
 
     with pytest.raises(InputError, match=message):
-        register(artefact, NAME, NAME, evidence_files=files, verdict=verdict, tags={})
+        made.register()
 
 
 @pytest.mark.usefixtures("store")

@@ -19,6 +19,13 @@ def only_run() -> Any:
     return run
 
 
+def statuses(model: str) -> list[str]:
+    """Names and statuses of the runs of a model, sorted."""
+    with mlflow_store() as client:
+        runs = client.search_runs([experiment_id(client, model)])
+    return sorted(f"{run.info.run_name} {run.info.status}" for run in runs)
+
+
 @pytest.mark.usefixtures("store")
 def test_run_holds_parameters_digests_and_curves(tmp_path: Path) -> None:
     """Parameters, tags, metrics per run and epoch, messages."""
@@ -45,6 +52,35 @@ def test_failed_training_fails_its_run() -> None:
         raise ValueError("no events")
 
     assert only_run().info.status == "FAILED"
+
+
+@pytest.mark.usefixtures("store")
+def test_what_a_killed_training_left_is_ended() -> None:
+    """The next training of the model ends it as KILLED, whatever its parameters; other models' and other runs stay."""
+    killed = track_training("model", {"epochs": 2}).__enter__()
+    killed.epoch("t2w", 1, {"loss": 0.7})
+    track_training("other", {}).__enter__()
+    with mlflow_store() as client:
+        client.create_run(experiment_id(client, "model"), run_name="register")
+    with track_training("model", {"epochs": 3}) as resumed:
+        resumed.epoch("t2w", 2, {"loss": 0.6})
+
+    assert statuses("model") == ["register RUNNING", "train FINISHED", "train KILLED"]
+    assert statuses("other") == ["train RUNNING"]
+
+
+@pytest.mark.usefixtures("store")
+def test_taken_for_killed_but_alive() -> None:
+    """A training that was running all the time loses nothing when another one takes its run for left behind."""
+    with track_training("model", {}) as alive:
+        with track_training("model", {}):
+            assert statuses("model") == ["train KILLED", "train RUNNING"]
+        alive.epoch("t2w", 1, {"loss": 0.7})
+
+    assert statuses("model") == ["train FINISHED", "train FINISHED"]
+    with mlflow_store() as client:
+        (run,) = client.search_runs([experiment_id(client, "model")], "metrics.`t2w/loss` > 0")
+    assert run.data.metrics == {"t2w/loss": 0.7}
 
 
 def test_store_that_cannot_be_opened(

@@ -108,9 +108,16 @@ def test_survives_json(plan: Protocol) -> None:
     [
         (("verdict",), "PASS", "INCONCLUSIVE, as its gates say"),
         (("schema",), 2, "found 2; expected 1"),
-        (("note",), "hello", "and nothing else"),
+        (("note",), "hello", r"unknown key\(s\) note"),
+        (("synthetic",), 1, "expected a bool"),
+        (("digests",), None, "expected a dict"),
         (("gates", 0, "state"), "MAYBE", "MAYBE"),
+        (("gates", 0), "provenance", "TypeError"),
         (("gates", 2, "limit"), {"around": 1}, "unknown limit"),
+        (("gates", 2, "limit"), 0.65, "AttributeError"),
+        (("gates", 2, "limit"), {"above": "0.65"}, "'0.65' is not a finite number"),
+        (("gates", 2, "limit"), {"between": [0.65]}, "not enough values"),
+        (("gates", 2, "value"), float("nan"), "nan is not a finite number"),
         (("gates", 2, "needed"), {"luck": 1}, "luck"),
         (("gates",), [{}], "KeyError"),
     ],
@@ -122,6 +129,31 @@ def test_refuses_what_was_not_written(plan: Protocol, path: tuple[Any, ...], val
     for key in path[:-1]:
         place = place[key]
     place[path[-1]] = value
+
+    with pytest.raises(InputError, match=reason):
+        Verdict.from_dict(raw)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"lower": 0.6}, "its interval and events do not bear out"),
+        ({"limit": {"above": 0.7}}, "its interval and events do not bear out"),
+        ({"limit": {"between": [0.5, 0.75]}}, "its interval and events do not bear out"),
+        ({"events": 49}, "its interval and events do not bear out"),
+        ({"events": None}, "its interval and events do not bear out"),
+        ({"lower": None, "upper": None}, "PASS without a value in its interval"),
+        ({"value": None}, "PASS without a value in its interval"),
+        ({"value": 0.8}, "PASS without a value in its interval"),
+        ({"value": True}, "True is not a finite number"),
+        ({"upper": float("inf")}, "inf is not a finite number"),
+    ],
+)
+def test_refuses_a_pass_that_its_numbers_do_not_bear_out(plan: Protocol, changes: dict[str, Any], reason: str) -> None:
+    """A gate edited to PASS must also lie on the good side of its limit, with the events it asks for."""
+    raw = deepcopy(judged(plan).to_dict())
+    gate = next(gate for gate in raw["gates"] if gate["id"] == "concordance")
+    gate.update(changes)
 
     with pytest.raises(InputError, match=reason):
         Verdict.from_dict(raw)

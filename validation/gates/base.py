@@ -149,13 +149,32 @@ def limit_from_dict(raw: Mapping[str, Any]) -> Limit:
     """Read what `Limit.to_dict` wrote.
 
     Raises:
-        ValueError: Not exactly one side.
+        TypeError, ValueError: Not exactly one side, or not two limits for `between`.
     """
     ((key, value),) = raw.items()
     side = next((side for side in SIDES if side == key), None)
     if side is None:
         raise ValueError(f"unknown limit {key}")
-    return Limit(side, tuple(value) if side == "between" else (value,))
+    if side == "between":
+        low, high = value
+        return Limit(side, (low, high))
+    return Limit(side, (value,))
+
+
+def _check(spec: GateSpec, answer: Answer) -> None:
+    """Refuse what no gate answers: a number that is none, or a PASS that its own numbers do not bear out."""
+    limits = spec.limit.values if spec.limit else ()
+    lower, value, upper = answer.lower, answer.value, answer.upper
+    for number in (lower, value, upper, answer.n, answer.events, *limits):
+        known = isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
+        if not known and number is not None:
+            raise ValueError(f"gate {spec.id}: {number!r} is not a finite number")
+    if answer.state is not State.PASS or spec.limit is None:
+        return
+    if lower is None or value is None or upper is None or not lower <= value <= upper:
+        raise ValueError(f"gate {spec.id}: PASS without a value in its interval")
+    if spec.limit.state(lower, upper) is not State.PASS or (answer.events or 0) < (spec.minimum_events or 0):
+        raise ValueError(f"gate {spec.id}: PASS, which its interval and events do not bear out")
 
 
 @dataclass(frozen=True)
@@ -195,13 +214,16 @@ class GateResult:
         """Read what `to_dict` wrote.
 
         Raises:
-            KeyError, TypeError, ValueError: It did not write this; `Verdict.from_dict` makes one `InputError` of them.
+            AttributeError, KeyError, TypeError, ValueError: It did not write this, or it is a PASS that its own numbers
+                do not bear out; `Verdict.from_dict` makes one `InputError` of them.
         """
         spec = {key: raw[key] for key in ("id", "kind", "blocking", "hazard", "source", "estimate", "minimum_events")}
         limit = limit_from_dict(raw["limit"]) if raw["limit"] is not None else None
         needed = Needed(**raw["needed"]) if raw["needed"] is not None else None
-        answer = {key: raw[key] for key in raw if key not in {*spec, "limit", "needed", "state"}}
-        return cls(GateSpec(**spec, limit=limit), Answer(**answer, state=State(raw["state"]), needed=needed))
+        rest = {key: raw[key] for key in raw if key not in {*spec, "limit", "needed", "state"}}
+        result = cls(GateSpec(**spec, limit=limit), Answer(**rest, state=State(raw["state"]), needed=needed))
+        _check(result.spec, result.answer)
+        return result
 
 
 Document = Mapping[str, Any]

@@ -1,12 +1,10 @@
-"""Names and files of records."""
+"""Names that become folders."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from registry.record import checked_name, read_record
+from registry.names import checked_name
 from validation.errors import InputError
 
 
@@ -20,9 +18,3 @@ def test_odd_names_are_refused(name: str) -> None:
     """A name that could leave its folder or a query is refused."""
     with pytest.raises(InputError, match="registered name: found"):
         checked_name(name, "registered name")
-
-
-def test_missing_record(tmp_path: Path) -> None:
-    """A record that is not there is bad input, not None."""
-    with pytest.raises(InputError, match="found no file"):
-        read_record(tmp_path / "champion.json")
