@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 
 class PreprocessingError(ValueError):
-    """The images or covariates of one patient cannot be turned into network inputs; says why. Recorded, never hidden."""
+    """Images or covariates of one patient cannot be turned into network inputs; says why. Recorded, never hidden."""
 
 
 class VolumeLike(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,6 +70,7 @@ def prepared_patients(cohort: Cohort, spec: ModelSpec, progress: Progress | None
     """
     from joblib import Parallel, delayed
 
+    cohort = replace(cohort, folder=cohort.folder.resolve())  # worker processes keep the folder they started in
     rows = cohort.patients.to_dict("records")
     jobs = min(os.cpu_count() or 1, 8)
     parallel = Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=4 * jobs, batch_size=8)

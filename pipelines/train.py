@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -80,6 +85,17 @@ def _training_params(params: Params, model: str) -> TrainingParams:
         raise InputError(where, str(error), "the parameters of models.system.TrainingParams", "Correct it.") from None
 
 
+@contextmanager
+def _output(model: str) -> Iterator[Path]:
+    """Yield the folder to write to; of several processes under torchrun only the first one's appears."""
+    if os.environ.get("RANK", "0") == "0":
+        with whole_folder(training_folder(model)) as folder:
+            yield folder
+    else:
+        with TemporaryDirectory() as scratch:
+            yield Path(scratch)
+
+
 def train(model: str) -> None:
     """Train one entry of params.yaml; resumes from checkpoints after an interruption."""
     params = load_params()
@@ -88,10 +104,9 @@ def train(model: str) -> None:
     training = _training_params(params, model)
     development, excluded = development_set(load_cohort(cohort_folder(entry.development)), spec)
     system = load_dotted(spec.system_path)
-    with (
-        whole_folder(training_folder(model)) as folder,
-        track_training(model, {**params.training(model), "seed": params.seed, "cohort": entry.development}) as tracker,
-    ):
+    facts = {**params.training(model), "seed": params.seed, "cohort": entry.development}
+    digests = {"development_sha256": development.digest()}
+    with _output(model) as folder, track_training(model, facts, digests) as tracker:
         write_json(folder / "excluded.json", excluded)
         system.train(development, training, params.seed, folder, checkpoint_folder(model), TrainingProgress(tracker))
 

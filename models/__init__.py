@@ -1,0 +1,9 @@
+"""The models: what is learnt, and what the road must know of it. Imports neither torch nor MONAI."""
+
+from __future__ import annotations
+
+from models import mri_distant_metastasis
+from models.spec import ModelSpec
+
+SPECS: tuple[ModelSpec, ...] = (mri_distant_metastasis.SPEC,)
+MODELS: dict[str, ModelSpec] = {spec.name: spec for spec in SPECS}

@@ -1,0 +1,218 @@
+"""Training and export of the MRI signature and nomogram."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models import atomic
+from models.augmentation import StackAugmentation
+from models.checkpoints import serialised, sources_digest
+from models.cox import fit_cox
+from models.crossfit import CrossFitted, assign_folds, cross_fit
+from models.distributed import joined
+from models.mri_distant_metastasis import CLINICAL, HORIZONS_MONTHS, RISK_MODELS, SPEC
+from models.mri_distant_metastasis.inputs import PREPROCESSING
+from models.mri_distant_metastasis.network import SequenceNetwork, load_pretrained
+from models.mri_distant_metastasis.signature import MODEL_COVARIATES, Signature
+from models.onnx_export import export_onnx
+from models.risk_models import RiskModels
+from models.system import DevelopmentSet, Progress, TrainingParams
+from models.training import Rows, Task, Trainer
+from validation.estimators.cutoffs import youden_cutoff_at_horizon
+from validation.estimators.samples import status_at_horizon
+
+SEQUENCES = ("t2w", "adc")
+TARGET_MONTHS = 36
+WITH_CUTOFF = ("dlrs", "nomogram")
+METHOD = (
+    "Cox models (Efron ties, Breslow baseline hazard read as a step function) on out-of-fold network scores of all "
+    f"development patients; cut-offs by Youden index at {TARGET_MONTHS} months on their linear predictors"
+)
+
+
+class MriDistantMetastasis:
+    """The training system of `mri_distant_metastasis`; see `models.system.System` for the contract."""
+
+    def train(  # noqa: PLR0917 - as the protocol
+        self,
+        development: DevelopmentSet,
+        params: TrainingParams,
+        seed: int,
+        folder: Path,
+        checkpoints: Path,
+        progress: Progress,
+    ) -> None:
+        """Cross-fit both networks, fit the risk models on out-of-fold scores, refit the networks on everyone."""
+        known, case = status_at_horizon(development.time_months, development.event, TARGET_MONTHS)
+        status = np.where(known, case.astype(np.float64), np.nan)
+        fold = assign_folds(development.patient_ids, status, params.folds, seed)
+        with joined() as worker:
+            origin = f"{development.digest()} {sources_digest(Path(__file__).parent)}"
+            trainer = Trainer(params, seed, worker, checkpoints, origin, progress)
+            fitted = {}
+            for sequence in SEQUENCES:
+                task = _task(sequence, development, status, params)
+                fitted[sequence] = cross_fit(trainer, task, development.patient_ids, status, fold)
+            scores = _scores(development, fitted, fold, known)
+            risk_models = fit_risk_models(scores, development)
+            if worker.leads:
+                facts = _facts(development, params, seed, fitted, int(known.sum()))
+                _write_results(folder, fitted, scores, risk_models, facts)
+                trainer.discard_checkpoints()
+
+    def signature(self, folder: Path) -> nn.Module:
+        """Return the signature trained into a folder, in evaluation mode."""
+        facts = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+        weights = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
+        networks = {}
+        for sequence in SEQUENCES:
+            networks[sequence] = SequenceNetwork(facts["params"]["width"], facts["params"]["dropout"])
+            networks[sequence].load_state_dict(weights[sequence])
+        return Signature(networks["t2w"], networks["adc"], RiskModels.read(folder / "risk_models.json")).eval()
+
+    def export(self, folder: Path, artifact_folder: Path, identity: Mapping[str, str]) -> Path:
+        """Write the ONNX file, its contract and its card."""
+        required = ("hallmark.model", "hallmark.development_cohort", "hallmark.synthetic")
+        if missing := [key for key in required if key not in identity]:
+            raise ValueError(f"identity lacks {', '.join(missing)}")
+        units = {spec.name: spec.unit for spec in (*SPEC.inputs, *SPEC.outputs)}
+        path = artifact_folder / "model.onnx"
+        export_onnx(
+            self.signature(folder), SPEC, {**identity, "hallmark.units": json.dumps(units, sort_keys=True)}, path
+        )
+        atomic.write_json(artifact_folder / "contract.json", _contract(folder, identity))
+        card = Path(__file__).parent / "card.md"
+        atomic.write_bytes(artifact_folder / "card.md", card.read_bytes())
+        return path
+
+
+SYSTEM = MriDistantMetastasis()
+
+
+def fit_risk_models(scores: pd.DataFrame, development: DevelopmentSet) -> RiskModels:
+    """Fit the five Cox models and two cut-offs on out-of-fold scores.
+
+    Args:
+        scores: Columns t2w_prob, adc_prob, dl_prob, one row per development patient in order.
+        development: Covariates and outcomes of the same patients.
+
+    Raises:
+        ValueError: A Cox model or cut-off is undefined in these data.
+    """
+    covariates = pd.DataFrame(development.inputs["covariates"].astype(np.float64), columns=list(CLINICAL))
+    table = pd.concat([scores.reset_index(drop=True), covariates], axis=1)
+    columns = {name: table[list(MODEL_COVARIATES[name])].to_numpy(dtype=np.float64) for name in RISK_MODELS}
+    models = {
+        name: fit_cox(
+            MODEL_COVARIATES[name], columns[name], development.event, development.time_months, HORIZONS_MONTHS
+        )
+        for name in RISK_MODELS
+    }
+    cutoffs = {
+        f"lp_{name}": youden_cutoff_at_horizon(
+            development.time_months, development.event, models[name].linear_predictor(columns[name]), TARGET_MONTHS
+        ).value
+        for name in WITH_CUTOFF
+    }
+    return RiskModels(models, cutoffs, METHOD)
+
+
+def _task(sequence: str, development: DevelopmentSet, status: NDArray[np.float64], params: TrainingParams) -> Task:
+    def build(rows: Rows) -> SequenceNetwork:
+        network = SequenceNetwork(params.width, params.dropout, float(np.nanmean(status[rows])))
+        if params.pretrained is not None:
+            load_pretrained(network, Path(params.pretrained))
+        return network
+
+    return Task(
+        name=sequence,
+        build=build,
+        inputs={"stack": development.inputs[sequence]},
+        targets={"metastasis": status},
+        loss=_cross_entropy,
+        augment=StackAugmentation(),
+    )
+
+
+def _cross_entropy(logits: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+    return nn.functional.binary_cross_entropy_with_logits(logits, targets["metastasis"])
+
+
+def _scores(
+    development: DevelopmentSet, fitted: Mapping[str, CrossFitted], fold: NDArray[np.intp], known: NDArray[np.bool_]
+) -> pd.DataFrame:
+    """Return the out-of-fold scores, one row per patient; `fold` counts from 1."""
+    probabilities = {s: 1 / (1 + np.exp(-fitted[s].outputs.astype(np.float64))) for s in SEQUENCES}
+    return pd.DataFrame(
+        {
+            "patient_id": development.patient_ids,
+            "fold": fold + 1,
+            "t2w_prob": probabilities["t2w"],
+            "adc_prob": probabilities["adc"],
+            "dl_prob": probabilities["t2w"] + probabilities["adc"],
+            "in_classifier_training": known,
+        }
+    )
+
+
+def _facts(
+    development: DevelopmentSet, params: TrainingParams, seed: int, fitted: Mapping[str, CrossFitted], known: int
+) -> dict[str, object]:
+    """Return what training.json says; no clock times."""
+    networks = {
+        sequence: {
+            "best_epochs": [network.best_epoch for network in result.folds],
+            "tuning_losses": [list(network.tuning_losses) for network in result.folds],
+            "refit_epochs": len(result.refitted.training_losses),
+            "refit_training_losses": list(result.refitted.training_losses),
+        }
+        for sequence, result in fitted.items()
+    }
+    return {
+        "model": SPEC.name,
+        "params": asdict(params),
+        "seed": seed,
+        "n": len(development.patient_ids),
+        "events": int(development.event.sum()),
+        "in_classifier_training": known,
+        "networks": networks,
+    }
+
+
+def _write_results(
+    folder: Path, fitted: Mapping[str, CrossFitted], scores: pd.DataFrame, risk_models: RiskModels, facts: object
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic.write_bytes(folder / "weights.pt", serialised({s: fitted[s].refitted.state for s in SEQUENCES}))
+    atomic.write_bytes(folder / "scores.parquet", scores.to_parquet(index=False))
+    risk_models.write(folder / "risk_models.json")
+    atomic.write_json(folder / "training.json", facts)
+
+
+def _contract(folder: Path, identity: Mapping[str, str]) -> dict[str, object]:
+    facts = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    return {
+        "model": identity["hallmark.model"],
+        "architecture": SPEC.name,
+        "endpoint": SPEC.endpoint,
+        "horizons_months": list(SPEC.horizons_months),
+        "inputs": [asdict(spec) for spec in SPEC.inputs],
+        "outputs": [asdict(spec) for spec in SPEC.outputs],
+        "cutoffs": dict(RiskModels.read(folder / "risk_models.json").cutoffs),
+        "preprocessing": PREPROCESSING,
+        "development": {
+            "cohort": identity["hallmark.development_cohort"],
+            "n": facts["n"],
+            "events": facts["events"],
+            "synthetic": identity["hallmark.synthetic"] == "true",
+        },
+    }

@@ -1,0 +1,195 @@
+"""What a training system is, and the values it is given. Imports neither torch nor MONAI."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Progress(Protocol):
+    """Told how training goes; what becomes of it, a line on the screen or a tracked run, is the receiver's business."""
+
+    def epoch(self, run: str, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Take the figures of one finished epoch (counted from 1) of one run, for instance "t2w/fold-1"."""
+
+    def message(self, text: str) -> None:
+        """Take one line for people."""
+
+
+@dataclass(frozen=True)
+class DevelopmentSet:
+    """The development patients, pre-processed, with their outcomes.
+
+    Attributes:
+        patient_ids: Unique patient ids, N of them.
+        inputs: One array per ONNX input, batch axis first: (N, ...); float32, or float16 to save memory. NaN = missing.
+        event: (N,) whether the event of the endpoint was observed.
+        time_months: (N,) months from the time origin to event or censoring, > 0.
+    """
+
+    patient_ids: tuple[str, ...]
+    inputs: Mapping[str, NDArray[np.floating[Any]]]
+    event: NDArray[np.bool_]
+    time_months: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        """Refuse what does not fit together.
+
+        Raises:
+            ValueError: Ids are repeated, lengths differ, or a time is not a positive number.
+        """
+        n = len(self.patient_ids)
+        if len(set(self.patient_ids)) != n:
+            raise ValueError("patient_ids: a patient appears more than once")
+        lengths = {name: len(array) for name, array in self.inputs.items()}
+        lengths |= {"event": len(self.event), "time_months": len(self.time_months)}
+        if wrong := {name: length for name, length in lengths.items() if length != n}:
+            raise ValueError(f"{n} patients, but other lengths for {wrong}")
+        if self.event.dtype != np.bool_:
+            raise ValueError(f"event: dtype {self.event.dtype}, expected bool")
+        if not (np.isfinite(self.time_months).all() and (self.time_months > 0).all()):
+            raise ValueError("time_months: a time is missing, infinite or not positive")
+
+    def digest(self) -> str:
+        """Return the sha256 of ids, inputs and outcomes, names and types included."""
+        outcomes = {"event": self.event, "time_months": self.time_months}
+        digest = hashlib.sha256(repr(self.patient_ids).encode())
+        for name, array in [*sorted(self.inputs.items()), *outcomes.items()]:
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class TrainingParams:
+    """The training block of one model in params.yaml. A network that needs more subclasses this.
+
+    Attributes:
+        width: Share of the published network's channels, 1.0 = the published network. Not below 0.25: with fewer
+            than 16 channels in the first block, torch 2.13 on several CPU threads was seen to corrupt its memory in
+            the backward pass of convolutions laid out channels last.
+        dropout: Probability of dropping a feature in front of the output, 0 <= dropout < 1.
+        epochs: Most passes over the training patients; the cosine schedule ends there.
+        patience: Epochs without a lower tuning loss after which training stops.
+        batch_size: Patients per optimiser step (over all processes together), at most.
+        learning_rate: Rate of AdamW at the start.
+        schedule: "cosine" (to zero at `epochs`) or "constant".
+        weight_decay: Decoupled weight decay of AdamW.
+        folds: Folds of the cross-fitting, by patient.
+        tuning_fraction: Share of a fold's training patients kept apart for early stopping.
+        precision: "fp32", or "bf16" for bfloat16 autocast.
+        threads: Threads of torch on the CPU; results are reproducible per number of threads.
+        pretrained: Path of a local state dict to start from, or None.
+    """
+
+    width: float
+    dropout: float
+    epochs: int
+    patience: int
+    batch_size: int
+    learning_rate: float
+    schedule: str
+    weight_decay: float
+    folds: int
+    tuning_fraction: float
+    precision: str
+    threads: int
+    pretrained: str | None
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range.
+
+        Raises:
+            ValueError: Names the key, its value and what is allowed.
+        """
+        rules = {
+            "width": (0.25 <= self.width <= 1, "0.25 <= width <= 1"),
+            "dropout": (0 <= self.dropout < 1, "0 <= dropout < 1"),
+            "epochs": (self.epochs >= 1, "at least 1"),
+            "patience": (self.patience >= 1, "at least 1"),
+            "batch_size": (self.batch_size >= 2, "at least 2: batch normalisation needs two patients"),
+            "learning_rate": (self.learning_rate > 0, "above 0"),
+            "schedule": (self.schedule in ("cosine", "constant"), "cosine or constant"),
+            "weight_decay": (self.weight_decay >= 0, "0 or more"),
+            "folds": (self.folds >= 2, "at least 2"),
+            "tuning_fraction": (0 < self.tuning_fraction < 1, "between 0 and 1"),
+            "precision": (self.precision in ("fp32", "bf16"), "fp32 or bf16"),
+            "threads": (self.threads >= 1, "at least 1"),
+            "pretrained": (self.pretrained is None or self.width == 1, "null unless width is 1.0"),
+        }
+        for key, (holds, allowed) in rules.items():
+            if not holds:
+                raise ValueError(f"training parameter {key}: found {getattr(self, key)!r}, expected {allowed}")
+
+    @classmethod
+    def from_mapping(cls, block: Mapping[str, Any]) -> Self:
+        """Build from a block of params.yaml.
+
+        Raises:
+            ValueError: A key is unknown, missing or of the wrong type, or a value is out of range; names the key.
+        """
+        names = [field.name for field in fields(cls)]
+        if unknown := sorted(set(block) - set(names)):
+            raise ValueError(f"unknown training parameter {', '.join(map(str, unknown))}; known are {', '.join(names)}")
+        if missing := [name for name in names if name not in block]:
+            raise ValueError(f"missing training parameter {', '.join(missing)}")
+        kinds = get_type_hints(cls)
+        return cls(**{name: _typed(name, block[name], kinds[name]) for name in names})
+
+
+def _typed(name: str, value: Any, kind: Any) -> Any:
+    """Return the value if it is of the kind; a whole number will do for a float, a boolean never does."""
+    if kind is float and type(value) is int:
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, kind):
+        expected = getattr(kind, "__name__", str(kind))
+        raise ValueError(f"training parameter {name}: found {value!r} ({type(value).__name__}), expected {expected}")
+    return value
+
+
+class System(Protocol):
+    """How one model is trained and exported; found by `ModelSpec.system_path`."""
+
+    def train(  # noqa: PLR0917 - the values of one training, each of its own type
+        self,
+        development: DevelopmentSet,
+        params: TrainingParams,
+        seed: int,
+        folder: Path,
+        checkpoints: Path,
+        progress: Progress,
+    ) -> None:
+        """Cross-fit the networks, fit the risk models on out-of-fold scores, refit the networks on everyone.
+
+        Writes into `folder`, only once all is done: the weights, `scores.parquet` (out-of-fold), `risk_models.json`,
+        `training.json`. An interrupted training goes on from `checkpoints` and ends in the same bytes. Under torchrun
+        every process calls this and only the first one writes.
+
+        Raises:
+            ValueError: The data cannot define the model (no events, too few patients ...); says what is wrong.
+        """
+
+    def signature(self, folder: Path) -> nn.Module:
+        """Return the whole signature (networks, fusion, risk models) in evaluation mode, as trained into `folder`."""
+
+    def export(self, folder: Path, artifact_folder: Path, identity: Mapping[str, str]) -> Path:
+        """Write `model.onnx`, `contract.json` and `card.md` and return the path of the ONNX file.
+
+        Args:
+            folder: What `train` wrote.
+            artifact_folder: Existing folder to write into.
+            identity: Written into the ONNX file as metadata; must hold "hallmark.model", "hallmark.development_cohort"
+                and "hallmark.synthetic" ("true" or "false").
+
+        Raises:
+            ValueError: A required key of `identity` is missing.
+        """

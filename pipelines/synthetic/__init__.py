@@ -1,0 +1,1 @@
+"""Synthetic multicentre cohorts: latent biology, then covariates, event times and images. See mechanism.md."""

@@ -1,0 +1,1 @@
+"""Tests of models/mri_distant_metastasis/."""

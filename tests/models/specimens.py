@@ -1,0 +1,81 @@
+"""Small made-up tasks and patients on which training is a matter of seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.spec import ModelSpec
+from models.system import DevelopmentSet, TrainingParams
+
+TINY = {
+    "width": 0.25,
+    "dropout": 0.2,
+    "epochs": 1,
+    "patience": 1,
+    "batch_size": 16,
+    "learning_rate": 0.003,
+    "schedule": "cosine",
+    "weight_decay": 0.01,
+    "folds": 2,
+    "tuning_fraction": 0.2,
+    "precision": "fp32",
+    "threads": 1,
+    "pretrained": None,
+}
+
+
+def params(**changes: Any) -> TrainingParams:
+    """Training parameters for the smallest sensible training."""
+    return TrainingParams.from_mapping({**TINY, **changes})
+
+
+class Notebook:
+    """Progress that keeps what it is told."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.epochs: list[tuple[str, int, dict[str, float]]] = []
+        self.messages: list[str] = []
+
+    def epoch(self, run: str, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Keep one epoch."""
+        self.epochs.append((run, epoch, dict(metrics)))
+
+    def message(self, text: str) -> None:
+        """Keep one message."""
+        self.messages.append(text)
+
+
+def model_inputs(spec: ModelSpec, n: int, seed: int = 0) -> dict[str, NDArray[np.float32]]:
+    """Inputs of n patients for any model: standard normal images, 0/1 covariates of which some are missing."""
+    rng = np.random.default_rng(seed)
+    inputs = {}
+    for tensor in spec.inputs:
+        values = rng.standard_normal((n, *tensor.shape), dtype=np.float32)
+        if tensor.labels:
+            values = (values > 0).astype(np.float32)
+            values[rng.random(values.shape) < 0.1] = np.nan
+        inputs[tensor.name] = values
+    return inputs
+
+
+def development_set(spec: ModelSpec, n: int = 40, seed: int = 0) -> DevelopmentSet:
+    """Development patients for any model, without any signal; about half have the event, a few are lost early."""
+    rng = np.random.default_rng(seed)
+    event_months, censoring_months = rng.exponential(40.0, n), rng.uniform(30.0, 70.0, n)
+    return DevelopmentSet(
+        patient_ids=tuple(f"P{number:03d}" for number in range(n)),
+        inputs=model_inputs(spec, n, seed),
+        event=event_months <= censoring_months,
+        time_months=np.minimum(event_months, censoring_months),
+    )
+
+
+def folder_bytes(folder: Path) -> dict[str, bytes]:
+    """Content of every file of a folder."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -1,0 +1,208 @@
+"""What every model must fulfil, without exception: parametrised over MODELS by the fixture `trained`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from models import MODELS
+from models.onnx_export import parity
+from models.runtime import OnnxModel
+from tests.models.conftest import IDENTITY, TrainedModel
+from tests.models.specimens import Notebook, folder_bytes, model_inputs, params
+
+ROOT = Path(__file__).parent.parent.parent
+HEADINGS = (
+    "Overview",
+    "Intended use",
+    "Data",
+    "Pre-processing",
+    "Network",
+    "Risk models",
+    "Training",
+    "Input",
+    "Output",
+    "Performance",
+    "Where the paper is silent and what we chose",
+    "Limitations",
+)
+
+
+def test_training_writes_everything_and_leaves_no_checkpoint(trained: TrainedModel) -> None:
+    """After training the four files are there, no temporary file is, and the checkpoints are gone."""
+    names = {path.name for path in trained.folder.iterdir()}
+
+    assert {"weights.pt", "scores.parquet", "risk_models.json", "training.json"} == names
+    assert not list((trained.folder.parent / "checkpoints").iterdir())
+    assert trained.progress.epochs
+
+
+def test_same_seed_gives_the_same_files_and_another_seed_other_weights(trained: TrainedModel, tmp_path: Path) -> None:
+    """Training is a function of data, parameters and seed: every file it writes is the same, byte for byte."""
+    for folder, seed in (("again", 1), ("other", 2)):
+        trained.system.train(
+            trained.development, params(), seed, tmp_path / folder, tmp_path / "checkpoints", Notebook()
+        )
+
+    assert folder_bytes(trained.folder) == folder_bytes(tmp_path / "again")
+    assert folder_bytes(trained.folder)["weights.pt"] != folder_bytes(tmp_path / "other")["weights.pt"]
+
+
+def test_every_parameter_gets_a_gradient(trained: TrainedModel) -> None:
+    """No part of a network is cut off from the outputs."""
+    signature = trained.system.signature(trained.folder).train()
+    inputs = model_inputs(trained.spec, 8)
+
+    outputs = signature(*(torch.from_numpy(inputs[tensor.name]) for tensor in trained.spec.inputs))
+    sum(output.sum() for output in outputs).backward()
+
+    for name, parameter in signature.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_shapes_are_those_of_the_spec(trained: TrainedModel) -> None:
+    """Inputs and outputs of the ONNX file carry the names, order and shapes of the spec; a label names each column."""
+    network = OnnxModel(trained.artifact / "model.onnx")
+    outputs = network.run(model_inputs(trained.spec, 3))
+
+    assert {tensor.name: tensor.shape for tensor in trained.spec.inputs} == network.input_shapes
+    assert [tensor.name for tensor in trained.spec.outputs] == list(outputs)
+    for tensor in trained.spec.outputs:
+        assert (3, *tensor.shape) == outputs[tensor.name].shape
+        assert np.isfinite(outputs[tensor.name]).all()
+        assert not tensor.labels or tensor.shape[-1] == len(tensor.labels)
+    assert len(set(trained.spec.prediction_columns())) == len(trained.spec.prediction_columns())
+
+
+def test_onnx_equals_torch(trained: TrainedModel) -> None:
+    """What ships computes what was trained, also with every covariate missing."""
+    inputs = model_inputs(trained.spec, 16)
+    for tensor in trained.spec.inputs:
+        if tensor.labels:
+            inputs[tensor.name][-1] = np.nan
+
+    differences = parity(trained.system.signature(trained.folder), trained.artifact / "model.onnx", inputs)
+
+    assert {tensor.name for tensor in trained.spec.outputs} == set(differences)
+    assert max(differences.values()) <= 1e-4
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+def test_a_patient_does_not_depend_on_the_batch(trained: TrainedModel, batch_size: int) -> None:
+    """A patient's outputs are the same alone, in a small batch and in a large one."""
+    inputs = model_inputs(trained.spec, 5)
+    together = OnnxModel(trained.artifact / "model.onnx", batch_size=5).run(inputs)
+    apart = OnnxModel(trained.artifact / "model.onnx", batch_size=batch_size).run(inputs)
+
+    for name, expected in together.items():
+        np.testing.assert_allclose(expected, apart[name], rtol=0, atol=1e-6, err_msg=name)
+
+
+def test_export_is_one_valid_file_with_its_identity_and_no_path(trained: TrainedModel) -> None:
+    """The ONNX file passes the full check, says where it comes from, and holds no path of this machine."""
+    path = trained.artifact / "model.onnx"
+    model, content = onnx.load(path), path.read_bytes()
+
+    onnx.checker.check_model(model, full_check=True)
+    metadata = OnnxModel(path).metadata
+    assert {key: metadata.get(key) for key in IDENTITY} == IDENTITY
+    assert set(json.loads(metadata["hallmark.units"])) == {
+        t.name for t in (*trained.spec.inputs, *trained.spec.outputs)
+    }
+    for place in (ROOT, Path.home(), Path(sys.prefix), Path(torch.__file__).parent, trained.folder):
+        assert str(place).encode() not in content
+    assert b".py" not in content
+    assert {"model.onnx", "contract.json", "card.md"} == {file.name for file in trained.artifact.iterdir()}
+
+
+def test_export_is_the_same_from_another_working_directory(
+    trained: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second export, from elsewhere to elsewhere, gives the same bytes."""
+    monkeypatch.chdir(tmp_path)
+    again = tmp_path / "elsewhere"
+    again.mkdir()
+    trained.system.export(trained.folder, again, IDENTITY)
+
+    assert folder_bytes(trained.artifact) == folder_bytes(again)
+
+
+@pytest.mark.slow
+def test_export_is_the_same_from_sources_elsewhere(trained: TrainedModel, tmp_path: Path) -> None:
+    """Of the source paths that the exporter notes none is left: sources elsewhere give the same bytes."""
+    import shutil
+
+    for package in ("models", "validation"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "out").mkdir()
+    script = (
+        "import json, sys, pathlib; from models import MODELS; from models.spec import load_dotted\n"
+        "system = load_dotted(MODELS[sys.argv[1]].system_path)\n"
+        "system.export(pathlib.Path(sys.argv[2]), pathlib.Path('out'), json.loads(sys.argv[3]))\n"
+        "assert pathlib.Path(sys.modules['models'].__file__).is_relative_to(pathlib.Path.cwd())\n"
+    )
+    command = [sys.executable, "-c", script, trained.spec.name, str(trained.folder), json.dumps(IDENTITY)]
+    subprocess.run(
+        command, cwd=tmp_path, check=True, capture_output=True, env={"PYTHONPATH": ".", "PYTHONHASHSEED": "7"}
+    )
+
+    assert folder_bytes(trained.artifact) == folder_bytes(tmp_path / "out")
+
+
+def test_export_refuses_an_identity_that_lacks_a_key(trained: TrainedModel, tmp_path: Path) -> None:
+    """An artefact that would not say from which cohort it comes is not written."""
+    identity = {key: value for key, value in IDENTITY.items() if key != "hallmark.development_cohort"}
+
+    with pytest.raises(ValueError, match=r"identity lacks hallmark\.development_cohort"):
+        trained.system.export(trained.folder, tmp_path, identity)
+    assert not list(tmp_path.iterdir())
+
+
+def test_contract_says_what_is_needed_to_use_the_model(trained: TrainedModel) -> None:
+    """contract.json holds the spec's inputs and outputs, cut-offs of its own outputs, and the development cohort."""
+    contract = json.loads((trained.artifact / "contract.json").read_text())
+    names = {tensor.name for tensor in trained.spec.outputs}
+
+    assert (contract["model"], contract["architecture"]) == ("specimen", trained.spec.name)
+    assert contract["endpoint"] == trained.spec.endpoint
+    assert contract["horizons_months"] == list(trained.spec.horizons_months)
+    assert [tensor["name"] for tensor in contract["inputs"]] == [tensor.name for tensor in trained.spec.inputs]
+    assert [tensor["name"] for tensor in contract["outputs"]] == [tensor.name for tensor in trained.spec.outputs]
+    assert set(contract["cutoffs"]) <= names
+    assert contract["development"] == {
+        "cohort": "made_up",
+        "n": len(trained.development.patient_ids),
+        "events": int(trained.development.event.sum()),
+        "synthetic": True,
+    }
+
+
+def test_card_has_all_headings(trained: TrainedModel) -> None:
+    """Every card answers the same questions in the same order."""
+    lines = (trained.artifact / "card.md").read_text(encoding="utf-8").splitlines()
+
+    assert list(HEADINGS) == [line.removeprefix("## ") for line in lines if line.startswith("## ")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(MODELS))
+def test_specs_inputs_and_runtime_import_neither_torch_nor_monai(name: str) -> None:
+    """Judging and serving need spec, pre-processing and runtime, and none of these needs torch or MONAI."""
+    script = (
+        "import sys, models.runtime, models.system\n"
+        "from models import MODELS; from models.spec import load_dotted\n"
+        f"load_dotted(MODELS[{name!r}].prepare_path)\n"
+        "heavy = {'torch', 'monai', 'lifelines', 'pandas', 'onnxruntime'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,16 @@
+"""The file of risk models between training and export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from models.risk_models import RiskModels
+from tests.models.test_cox import MODEL
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    """What is read is what was written."""
+    risk_models = RiskModels({"one": MODEL}, {"lp_one": 0.25}, "by hand")
+    risk_models.write(tmp_path / "risk_models.json")
+
+    assert RiskModels.read(tmp_path / "risk_models.json") == risk_models
