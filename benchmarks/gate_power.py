@@ -28,6 +28,7 @@ from validation.estimators.estimate import UndefinedEstimate
 from validation.estimators.registry import ESTIMATORS, Sample
 from validation.evidence import write_json
 from validation.gates.base import State
+from validation.gates.independence import COMPARISONS
 from validation.protocol import EstimateSpec, Protocol, load_protocol
 from validation.verdict import Verdict, judge
 
@@ -158,17 +159,27 @@ def verdict(protocol: Protocol, cohort: Simulated) -> Verdict:
         },
     }
     check = {"n": n, "success": True, "synthetic": True, "checks": [{"id": "all", "success": True}], "digests": tables}
-    comparison = {"model": "simulated", "development": DEVELOPMENT, "cohort": COHORT, "success": True}
+    comparison = {
+        "model": "simulated",
+        "development": DEVELOPMENT,
+        "cohort": COHORT,
+        "success": True,
+        "digests": {"development_patients": tables["patients"], "external_patients": tables["patients"]},
+        "compared": {what: [n, n] for what in COMPARISONS},
+        "shared": {what: [] for what in COMPARISONS},
+    }
     return judge(
         protocol,
         model="simulated",
         artifact_digest=ARTIFACT,
+        development={"cohort": DEVELOPMENT, **{f"{table}_sha256": digest for table, digest in tables.items()}},
+        outputs=("lp",),
         evidence={COHORT: evidence},
         cohort_checks={
             COHORT: {**check, "cohort": COHORT, "role": "external"},
             DEVELOPMENT: {**check, "cohort": DEVELOPMENT, "role": "development"},
         },
-        independence={COHORT: {**comparison, "compared": {"patients": [n, n]}, "shared": {"patients": []}}},
+        independence={COHORT: comparison},
         parity={"model": "simulated", "artifact": ARTIFACT, "max_abs_difference": {"lp": 0.0}, "n": 1},
     )
 

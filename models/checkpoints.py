@@ -15,10 +15,18 @@ import torch
 
 from models import atomic
 
+NOT_TRAINING = ("__init__.py", "onnx_export.py", "runtime.py")  # the list of models, and what comes after training
+
+
+def training_sources(package: Path) -> list[Path]:
+    """Return the Python sources of one model's package, and of the training that it shares with the others."""
+    shared = [path for path in Path(__file__).parent.glob("*.py") if path.name not in NOT_TRAINING]
+    return sorted([*shared, *package.glob("*.py")])
+
 
 def sources_digest(package: Path) -> str:
-    """Return the sha256 of the Python sources of one model's package and of the files it shares with the others."""
-    files = sorted([*Path(__file__).parent.glob("*.py"), *package.glob("*.py")])
+    """Return the sha256 of the sources that train one model."""
+    files = training_sources(package)
     return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()
 
 

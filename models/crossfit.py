@@ -1,7 +1,9 @@
 """Cross-fitting: every development patient is scored by a network that has not seen that patient.
 
-The risk models are fitted on these out-of-fold scores; the network that ships is then trained on everyone for as many
-epochs as the folds needed, on the same schedule, so that its scores lie on the scale of the out-of-fold scores.
+The risk models are fitted on these out-of-fold scores; the network that ships is then trained on everyone, for as many
+epochs on the same schedule, so that its scores lie on the scale of the out-of-fold scores. That number is the
+one with the lowest tuning loss averaged over the folds: the tuning split of a single fold is too small to choose by, and
+folds that stop at different epochs give out-of-fold scores on different scales, which biases the risk models.
 """
 
 from __future__ import annotations
@@ -23,11 +25,13 @@ class CrossFitted:
     Attributes:
         outputs: (N, ...) scores of each patient, from the fold's network that has not seen the patient.
         folds: The folds' networks, in order.
+        epochs: Epochs after which the folds' networks scored, and for which the refitted one was trained.
         refitted: The network trained on every patient with a known target: the one that ships.
     """
 
     outputs: NDArray[np.float32]
     folds: tuple[FittedNetwork, ...]
+    epochs: int
     refitted: FittedNetwork
 
 
@@ -79,18 +83,19 @@ def cross_fit(
         fold: (N,) fold of each patient.
     """
     known = np.flatnonzero(~np.isnan(status))
-    fitted, scores, order = [], [], []
+    fitted, order = [], []
     for k in range(int(fold.max()) + 1):
         name = f"{task.name}/fold-{k + 1}"
         rows, tuning = split_tuning(
             patient_ids, status, known[fold[known] != k], trainer.params.tuning_fraction, f"{trainer.seed} {name}"
         )
-        fitted.append(trainer.fit(task, name, rows, tuning))
         order.append(np.flatnonzero(fold == k))
-        scores.append(trainer.predict(task, fitted[-1].state, order[-1]))
-    epochs = int(np.median([network.best_epoch for network in fitted]) + 0.5)
+        fitted.append(trainer.fit(task, name, rows, tuning_rows=tuning, scored_rows=order[-1]))
+    reached = min(len(network.tuning_losses) for network in fitted)
+    epochs = 1 + int(np.argmin(np.mean([network.tuning_losses[:reached] for network in fitted], axis=0)))
+    scores = np.concatenate([network.scores[epochs - 1] for network in fitted])
     refitted = trainer.fit(task, f"{task.name}/refit", known, epochs=epochs)
-    return CrossFitted(np.concatenate(scores)[np.argsort(np.concatenate(order))], tuple(fitted), refitted)
+    return CrossFitted(scores[np.argsort(np.concatenate(order))], tuple(fitted), epochs, refitted)
 
 
 def _shuffled_strata(patient_ids: Sequence[str], strata: NDArray[np.float64], rows: Rows, salt: str) -> list[Rows]:

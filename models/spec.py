@@ -22,10 +22,6 @@ class VolumeLike(Protocol):
     def array(self) -> NDArray[Any]:
         """Voxels, axes (slice, row, column)."""
 
-    @property
-    def spacing_mm(self) -> tuple[float, float, float]:
-        """Voxel spacing along (slice, row, column)."""
-
 
 @dataclass(frozen=True)
 class ImageInput:

@@ -187,8 +187,9 @@ class System(Protocol):
         Args:
             folder: What `train` wrote.
             artifact_folder: Existing folder to write into.
-            identity: Written into the ONNX file as metadata; must hold "hallmark.model", "hallmark.development_cohort"
-                and "hallmark.synthetic" ("true" or "false").
+            identity: Written into the ONNX file as metadata; must hold "hallmark.model", "hallmark.synthetic" ("true"
+                or "false"), and "hallmark.development_..." with cohort, excluded (a number), patients_sha256 and
+                outcomes_sha256. Patients trained on and events are those of `training.json`.
 
         Raises:
             ValueError: A required key of `identity` is missing.

@@ -65,12 +65,14 @@ class FittedNetwork:
         best_epoch: That epoch, counted from 1.
         training_losses: Mean training loss of each epoch.
         tuning_losses: Tuning loss of each epoch; empty without tuning patients.
+        scores: After each epoch the scores of the patients to be scored, (n,) or (n, K); empty if there were none.
     """
 
     state: dict[str, Tensor]
     best_epoch: int
     training_losses: tuple[float, ...]
     tuning_losses: tuple[float, ...]
+    scores: tuple[NDArray[np.float32], ...]
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,14 @@ class Trainer:
     progress: Progress
 
     def fit(
-        self, task: Task, run: str, rows: Rows, tuning_rows: Rows | None = None, epochs: int | None = None
+        self,
+        task: Task,
+        run: str,
+        rows: Rows,
+        *,
+        tuning_rows: Rows | None = None,
+        scored_rows: Rows | None = None,
+        epochs: int | None = None,
     ) -> FittedNetwork:
         """Train a network, going on from its checkpoint if there is one.
 
@@ -103,6 +112,7 @@ class Trainer:
             run: Name of the run, unique within the training: "t2w/fold-1".
             rows: Patients to train on, as row numbers.
             tuning_rows: Patients for early stopping; None trains for `epochs` and keeps the last weights.
+            scored_rows: Patients to score after every epoch; nothing is learnt from them.
             epochs: Stop after so many epochs, with the learning rates of the full schedule; None for all of them.
 
         Raises:
@@ -115,7 +125,7 @@ class Trainer:
             state = _Run(self, task, run, rows)
             state.resume(self._key(run, rows, tuning_rows, last))
             while not state.finished(last, self.params.patience):
-                self._epoch(state, rows, tuning_rows)
+                self._epoch(state, rows, tuning_rows, scored_rows)
             return state.fitted()
 
     def predict(self, task: Task, state: Mapping[str, Tensor], rows: Rows) -> NDArray[np.float32]:
@@ -149,7 +159,7 @@ class Trainer:
             torch=torch.__version__,
         )
 
-    def _epoch(self, state: _Run, rows: Rows, tuning_rows: Rows | None) -> None:
+    def _epoch(self, state: _Run, rows: Rows, tuning_rows: Rows | None, scored_rows: Rows | None) -> None:
         losses = {"training_loss": self._train(state, rows)}
         self.worker.adopt(*state.network.buffers())
         if tuning_rows is not None:
@@ -159,6 +169,8 @@ class Trainer:
                 f"{state.name}: loss not finite in epoch {state.epoch + 1}: {losses}; lower the learning rate"
             )
         state.record(losses)
+        if scored_rows is not None:
+            state.scores.append(_parts(self._evaluate(state.network, state.task, scored_rows))[0].cpu())
         if self.worker.leads:
             state.save()
             self.progress.epoch(state.name, state.epoch, losses)
@@ -255,6 +267,7 @@ class _Run:
         self.best_epoch = 0
         self.training_losses: list[float] = []
         self.tuning_losses: list[float] = []
+        self.scores: list[Tensor] = []
 
     @property
     def epoch(self) -> int:
@@ -282,6 +295,7 @@ class _Run:
             "best_epoch": self.best_epoch,
             "training_losses": self.training_losses,
             "tuning_losses": self.tuning_losses,
+            "scores": self.scores,
         }
         save_checkpoint(self.path, self.key, state)
 
@@ -296,10 +310,12 @@ class _Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.best, self.best_epoch = state["best"], state["best_epoch"]
         self.training_losses, self.tuning_losses = state["training_losses"], state["tuning_losses"]
+        self.scores = state["scores"]
 
     def fitted(self) -> FittedNetwork:
         """Return the result."""
-        return FittedNetwork(self.best, self.best_epoch, tuple(self.training_losses), tuple(self.tuning_losses))
+        scores = tuple(np.asarray(epoch.numpy()) for epoch in self.scores)
+        return FittedNetwork(self.best, self.best_epoch, tuple(self.training_losses), tuple(self.tuning_losses), scores)
 
 
 def placed(network: nn.Module, device: torch.device) -> nn.Module:

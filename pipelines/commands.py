@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from typing import Any
 import typer
 
 from pipelines.stage import BAD_INPUT
+from validation.errors import InputError
 
 
 def check_folder(folder: Path, as_json: bool) -> int:
@@ -97,12 +99,24 @@ def show_status(as_json: bool) -> int:
     return 0
 
 
+def _require_writable(output: Path) -> None:
+    """Refuse, before any work, an output that could not be written or is something else than a file."""
+    if output.exists() and not output.is_file():
+        found = "a folder or device"
+    elif not output.parent.is_dir() or not os.access(output.parent, os.W_OK):
+        found = "no folder that can be written to"
+    else:
+        return
+    raise InputError(str(output), found, "a new file, or one to replace, in an existing folder", "Name another file.")
+
+
 def predict_with_registered(name: str, alias: str, folder: Path, output: Path) -> int:
     """Predict a cohort with a registered model whose every digest has been checked."""
     from pipelines.predict import predict_cohort, write_predictions
     from registry.loading import load
     from validation.cohort import load_cohort
 
+    _require_writable(output)
     cohort = load_cohort(folder)
     loaded = load(name, alias)
     try:

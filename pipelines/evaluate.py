@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.layout import artifact_folder, cohort_folder, evidence_file, predictions_table, protocol_file
@@ -44,11 +45,16 @@ def evaluate(model: str, cohort: str) -> None:
     write_json(evidence_file(model, cohort), evidence)
 
 
-def _read_predictions(model: str, cohort: str, artefact_digest: str, patients_digest: str) -> pq.lib.Table:
+def _read_predictions(model: str, cohort: str, artefact_digest: str, patients_digest: str) -> pa.Table:
     path = predictions_table(model, cohort)
+    remedy = f"Run dvc repro predict@{model}-{cohort}; never move predictions."
     if not path.is_file():
-        raise InputError(str(path), "no such file", "predictions", f"Run dvc repro predict@{model}-{cohort}.")
-    table = pq.read_table(path)
+        raise InputError(str(path), "no such file", "predictions", remedy)
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        found = f"a file that cannot be read ({str(error).splitlines()[0]})"
+        raise InputError(str(path), found, "a parquet file of predictions", remedy) from error
     origin = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     expected = {
         "hallmark.artifact_digest": artefact_digest,
@@ -59,9 +65,7 @@ def _read_predictions(model: str, cohort: str, artefact_digest: str, patients_di
     for key, value in expected.items():
         if origin.get(key) != value:
             found = f"{key} {origin.get(key)}"
-            raise InputError(
-                str(path), found, value, f"Run dvc repro predict@{model}-{cohort}; never move predictions."
-            )
+            raise InputError(str(path), found, value, remedy)
     return table
 
 

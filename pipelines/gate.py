@@ -18,7 +18,7 @@ from pipelines.layout import (
 )
 from pipelines.params import Params, load_params
 from pipelines.stage import run_stage
-from registry.artefact import read_artefact
+from registry.artefact import Artefact, read_artefact
 from validation.errors import InputError
 from validation.evidence import read_json, write_json
 from validation.protocol import Protocol, load_protocol
@@ -40,13 +40,17 @@ def declared_cohorts(params: Params, protocol: Protocol, model: str) -> tuple[st
 
 
 def evidence_paths(params: Params, protocol: Protocol, model: str) -> dict[str, Mapping[str, Path]]:
-    """Return where the documents of a model's verdict lie, by kind and cohort; they need not exist."""
+    """Return where the documents of a model's verdict lie, by kind and cohort; they need not exist.
+
+    A cohort that the protocol declares and params.yaml does not run has no place: what may lie there is left over.
+    """
     external = declared_cohorts(params, protocol, model)
     checked = (*external, params.model(model).development)
+    run = [cohort for cohort in external if cohort in params.external_cohorts(model)]
     return {
-        "evidence": {cohort: evidence_file(model, cohort) for cohort in external},
+        "evidence": {cohort: evidence_file(model, cohort) for cohort in run},
         "cohort_checks": {cohort: cohort_report(cohort) for cohort in checked},
-        "independence": {cohort: independence_file(model, cohort) for cohort in external},
+        "independence": {cohort: independence_file(model, cohort) for cohort in run},
     }
 
 
@@ -61,20 +65,40 @@ def derive_verdict(params: Params, model: str, evidence: Mapping[str, Any] | Non
     Raises:
         InputError: A document or the artefact is malformed, or protocol and params.yaml disagree.
     """
-    protocol = load_protocol(protocol_file(params.model(model).architecture))
+    architecture = params.model(model).architecture
+    protocol = load_protocol(protocol_file(architecture))
+    if protocol.model != architecture:
+        where = f"{protocol_file(architecture)} key model"
+        raise InputError(where, protocol.model, architecture, "A protocol is named after the architecture it judges.")
     paths = evidence_paths(params, protocol, model)
     documents: dict[str, Mapping[str, Any]] = {
         kind: {cohort: read_json(path) for cohort, path in by_cohort.items()} for kind, by_cohort in paths.items()
     }
     if evidence is not None:
         documents["evidence"] = evidence
+    artefact = read_artefact(artifact_folder(model))
     return judge(
         protocol,
         model=model,
-        artifact_digest=read_artefact(artifact_folder(model)).digest,
+        artifact_digest=artefact.digest,
+        development=_development(artefact),
+        outputs=_outputs(artefact),
         parity=read_json(parity_file(model)),
         **documents,
     )
+
+
+def _development(artefact: Artefact) -> Mapping[str, Any]:
+    """What the contract says of the cohort the model was trained on; a contract without it fails the gates."""
+    stated = artefact.contract.get("development")
+    return stated if isinstance(stated, Mapping) else {}
+
+
+def _outputs(artefact: Artefact) -> tuple[str, ...]:
+    """Names of the outputs that the contract states; a contract without them fails the gate on parity."""
+    stated = artefact.contract.get("outputs")
+    entries = stated if isinstance(stated, list) else []
+    return tuple(str(output["name"]) for output in entries if isinstance(output, Mapping) and "name" in output)
 
 
 def gate(model: str) -> None:

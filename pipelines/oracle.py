@@ -36,7 +36,9 @@ class AgainstOracle:
 
 
 def against_oracle(model: str, cohort: str, prediction: str = "nomogram") -> tuple[AgainstOracle, ...]:
-    """Compare Harrell's C and the 36-month AUC of a model with the oracle's on a synthetic cohort.
+    """Compare Harrell's C and the 36-month AUC of a model with the oracle's on a synthetic cohort, same patients.
+
+    Patients whom the model could not process are left out on both sides.
 
     Args:
         model: Entry of params.yaml.
@@ -49,7 +51,9 @@ def against_oracle(model: str, cohort: str, prediction: str = "nomogram") -> tup
     folder = load_cohort(cohort_folder(cohort))
     evidence = read_evidence(evidence_file(model, cohort))
     endpoint = folder.meta.endpoints[evidence["endpoint"]]
+    failed = [patient["patient_id"] for patient in evidence["patients"]["failed"]]
     outcomes = load_outcomes(folder)
+    outcomes = outcomes[~outcomes["patient_id"].isin(failed)]
     truth = pd.read_parquet(oracle_table(cohort)).set_index("patient_id").loc[outcomes["patient_id"]]
     time, event = outcomes[endpoint.time].to_numpy(), outcomes[endpoint.event].to_numpy()
     oracle = {

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
+from models import MODELS
 from pipelines.layout import PARAMS
+from validation.documents import read_yaml
 from validation.errors import InputError
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 Entry = TypeVar("Entry")
 
 
@@ -79,11 +81,57 @@ def _block(path: Path, where: str, raw: Any, names: set[str]) -> Mapping[str, An
     return raw
 
 
+def _typed(where: str, value: Any, kind: type[Entry]) -> Entry:
+    """Return a value of the type it must have; a boolean is no number, and no text is empty."""
+    if not isinstance(value, kind) or isinstance(value, bool) or value == "":
+        raise InputError(where, repr(value), f"a value of type {kind.__name__}, not empty", "Correct it.")
+    return value
+
+
+def _name(where: str, value: Any) -> str:
+    """Return a name that can be a folder, a DVC stage and a registered model."""
+    if not NAME.fullmatch(_typed(where, value, str)):
+        expected = "letters, digits, _ and -, beginning with a letter or digit"
+        raise InputError(where, repr(value), expected, "Choose another name.")
+    return str(value)
+
+
+def _names(where: str, value: Any) -> tuple[str, ...]:
+    """Return a list of names, none twice."""
+    names = tuple(_name(where, name) for name in _typed(where, value, list))
+    if not names or len(set(names)) != len(names):
+        raise InputError(where, repr(value), "at least one name, none twice", "Correct the list.")
+    return names
+
+
 def _entries(path: Path, where: str, raw: Any, kind: type[Any]) -> dict[str, Any]:
     if not isinstance(raw, dict) or not raw:
         raise InputError(f"{path} {where}", repr(raw), "a mapping of named entries", "Add at least one entry.")
     names = {f.name for f in fields(kind)}
-    return {key: kind(**_block(path, f"{where}.{key}", block, names)) for key, block in raw.items()}
+    entries = {}
+    for key, block in raw.items():
+        here = f"{path} {where}.{_name(f'{path} {where}', key)}"
+        values = _block(path, f"{where}.{key}", block, names)
+        entries[key] = kind(**{name: _name(f"{here}.{name}", value) for name, value in values.items()})
+    return entries
+
+
+def _scale(path: Path, where: str, block: Any) -> float:
+    value = _block(path, where, block, {"scale"})["scale"]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise InputError(f"{path} {where}.scale", repr(value), "a number above 0", "Correct it.")
+    return float(value)
+
+
+def _check_models(path: Path, params: Params) -> None:
+    for key, entry in params.models.items():
+        where = f"{path} models.{key}"
+        if entry.architecture not in MODELS:
+            found, known = f"architecture {entry.architecture}", f"one of: {', '.join(sorted(MODELS))}"
+            raise InputError(where, found, known, "Correct the name.")
+        if entry.development not in params.cohorts:
+            found = f"development {entry.development}"
+            raise InputError(where, found, "a cohort listed under `cohorts`", "Add it there.")
 
 
 def _check_validations(path: Path, params: Params) -> None:
@@ -113,26 +161,28 @@ def load_params(path: Path = PARAMS) -> Params:
     """Read params.yaml and keep the profile in force.
 
     Raises:
-        InputError: The file is missing, is not YAML, or a key is unknown, missing or contradicts another.
+        InputError: The file is missing, is not YAML, or a key is unknown, missing, given twice, of another type, or
+            contradicts another.
     """
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(str(path), "no such file", "params.yaml", "Run the command in the repository root.") from None
-    except yaml.YAMLError as error:
-        raise InputError(str(path), str(error), "YAML", "Correct the syntax.") from None
-    top = _block(path, "", raw, {"profile", "seed", "synthetic", "cohorts", "models", "validations", "profiles"})
-    profile = _lookup(top["profiles"], top["profile"], "profiles")
-    profile = _block(path, f"profiles.{top['profile']}", profile, {"synthetic", "training"})
+    if not path.is_file():
+        raise InputError(str(path), "no such file", "params.yaml", "Run the command in the repository root.")
+    top = _block(
+        path, "", read_yaml(path), {"profile", "seed", "synthetic", "cohorts", "models", "validations", "profiles"}
+    )
+    chosen = _name(f"{path} profile", top["profile"])
+    profile = _lookup(_typed(f"{path} profiles", top["profiles"], dict), chosen, "profiles")
+    profile = _block(path, f"profiles.{chosen}", profile, {"synthetic", "training"})
+    blocks = {kind: _typed(f"{path} profiles.{chosen}.{kind}", profile[kind], dict) for kind in profile}
     params = Params(
-        profile=top["profile"],
-        seed=int(top["seed"]),
-        synthetic=tuple(top["synthetic"]),
-        cohorts=tuple(top["cohorts"]),
+        profile=chosen,
+        seed=_typed(f"{path} seed", top["seed"], int),
+        synthetic=_names(f"{path} synthetic", top["synthetic"]) if top["synthetic"] != [] else (),
+        cohorts=_names(f"{path} cohorts", top["cohorts"]),
         models=_entries(path, "models", top["models"], ModelEntry),
         validations=_entries(path, "validations", top["validations"], ValidationEntry),
-        scales={name: float(block["scale"]) for name, block in profile["synthetic"].items()},
-        trainings=profile["training"],
+        scales={n: _scale(path, f"profiles.{chosen}.synthetic.{n}", b) for n, b in blocks["synthetic"].items()},
+        trainings={n: _typed(f"{path} profiles.{chosen}.training.{n}", b, dict) for n, b in blocks["training"].items()},
     )
+    _check_models(path, params)
     _check_validations(path, params)
     return params

@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from models import MODELS
 from models.spec import ModelSpec, PreprocessingError
 from validation.cohort import Cohort
-from validation.digests import path_sha256
+from validation.digests import bytes_sha256, path_sha256
 from validation.errors import InputError
+from validation.schema import load_schema
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from validation.images import Volume
 
 Progress = Callable[[int, int], None]
@@ -38,15 +41,41 @@ class PreparedPatient:
 
 
 def _read(cohort: Cohort, row: Mapping[str, Any], name: str, mask: bool = False) -> Volume:
-    """Read an image or mask, and make sure that it is the one the patient table names."""
-    from validation.images import read_mask, read_volume
+    """Read an image or mask, and make sure that it is the one the patient table names; a file is read once for both."""
+    from validation.images import as_mask, read_mask, read_volume, volume_from_bytes
 
     path = cohort.folder / str(row[f"{name}_path"])
-    volume = read_mask(path) if mask else read_volume(path)
-    if (found := path_sha256(path)) != row[f"{name}_sha256"]:
+    content = _content(path)
+    if content is None:
+        volume = read_mask(path) if mask else read_volume(path)
+        found = path_sha256(path)
+    else:
+        volume = volume_from_bytes(content, path)
+        volume = as_mask(volume, str(path)) if mask else volume
+        found = bytes_sha256(content)
+    if found != row[f"{name}_sha256"]:
         expected = f"{row[f'{name}_sha256']} as in the patient table"
         raise InputError(str(path), f"sha256 {found}", expected, "Deliver the image again, or correct the table.")
     return volume
+
+
+def _content(path: Path) -> bytes | None:
+    """Return the bytes of a file; None for a folder, and for what cannot be read: the reader says why."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _check_grids(cohort: Cohort, row: Mapping[str, Any], spec: ModelSpec, volumes: Mapping[str, Volume]) -> None:
+    """Refuse an image off the grid of its mask; images that share a mask are so held to one grid."""
+    from validation.images import same_grid
+
+    tolerance_mm = load_schema(cohort.meta.schema).grid_tolerance_mm
+    for image in spec.images:
+        if image.mask and (found := same_grid(volumes[image.name], volumes[image.mask], tolerance_mm)):
+            where = str(cohort.folder / str(row[f"{image.name}_path"]))
+            raise InputError(where, found, f"the grid of {image.mask}", "Deliver image and mask on one grid.")
 
 
 def _prepare(architecture: str, cohort: Cohort, row: dict[str, Any]) -> PreparedPatient:
@@ -58,13 +87,14 @@ def _prepare(architecture: str, cohort: Cohort, row: dict[str, Any]) -> Prepared
             volumes[image.name] = _read(cohort, row, image.name)
             if image.mask and image.mask not in volumes:
                 volumes[image.mask] = _read(cohort, row, image.mask, mask=True)
+        _check_grids(cohort, row, spec, volumes)
         return PreparedPatient(patient, spec.prepare(volumes, row), None)
     except (InputError, PreprocessingError) as error:
         return PreparedPatient(patient, None, str(error).replace(f"{cohort.folder}{os.sep}", ""))
 
 
 def prepared_patients(cohort: Cohort, spec: ModelSpec, progress: Progress | None = None) -> Iterator[PreparedPatient]:
-    """Yield every patient of the cohort in table order; two processes read ahead, memory stays bounded.
+    """Yield every patient of the cohort in table order; up to eight processes read ahead, memory stays bounded.
 
     A patient whose images cannot be read or processed is yielded with the reason, never dropped.
     """

@@ -25,7 +25,7 @@ from validation.digests import file_sha256
 if TYPE_CHECKING:
     from registry.artefact import Artefact
 
-BATCH = 32
+BATCH = 32  # patients whose inputs are in memory at once
 
 
 def _batch_rows(spec: ModelSpec, network: OnnxModel, batch: list[PreparedPatient]) -> list[dict[str, Any]]:

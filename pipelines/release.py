@@ -11,7 +11,7 @@ from pipelines.gate import derive_verdict, evidence_paths
 from pipelines.layout import DVC_LOCK, RELEASES, artifact_folder, parity_file, protocol_file, verdict_file
 from pipelines.params import Params, load_params
 from registry.artefact import Artefact, read_artefact
-from registry.promotion import Promotion
+from registry.promotion import Promotion, refuse_unless_passed
 from registry.promotion import promote as promote_version
 from registry.store import RegisteredVersion
 from registry.store import register as register_version
@@ -29,6 +29,7 @@ def current_verdict(params: Params, model: str) -> Verdict:
     Raises:
         InputError: No verdict, or one that is edited or out of date.
     """
+    params.model(model)  # an unknown model is said to be unknown, before anything else
     path = verdict_file(model)
     remedy = f"Run dvc repro gate@{model}."
     written = read_json(path)
@@ -36,8 +37,8 @@ def current_verdict(params: Params, model: str) -> Verdict:
         raise InputError(str(path), "no such file", "a verdict", remedy)
     derived = derive_verdict(params, model)
     if derived.to_dict() != written:
-        found = f"verdict {written.get('verdict')}, not what evidence and protocol on disk say ({derived.state})"
-        raise InputError(str(path), found, "the verdict that follows from them", remedy)
+        found = f"verdict {written.get('verdict')}, made of other evidence, protocol or limits than those on disk"
+        raise InputError(str(path), found, f"the verdict that follows from them ({derived.state})", remedy)
     return derived
 
 
@@ -53,11 +54,18 @@ def provenance_tags() -> dict[str, str]:
     tags = {}
     if DVC_LOCK.is_file():
         tags["dvc_lock_sha256"] = file_sha256(DVC_LOCK)
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    if commit.returncode == 0:
-        changed = subprocess.run(["git", "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
-        tags["git_commit"] = commit.stdout.strip() + ("+changes" if changed.stdout else "")
+    if commit := _git("rev-parse", "HEAD"):
+        tags["git_commit"] = commit + ("" if _git("status", "--porcelain", "-uno") == "" else "+changes")
     return tags
+
+
+def _git(*arguments: str) -> str | None:
+    """Return what git says; None where there is no git or no repository."""
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
 
 
 def dvc_pointer(model: str, artefact: Artefact) -> dict[str, str]:
@@ -101,9 +109,10 @@ def register(model: str) -> RegisteredVersion:
 
 
 def promote(model: str) -> Promotion:
-    """Make a registered model the champion, or raise the refusal."""
+    """Make a registered model the champion, or raise the refusal, whatever else may be amiss."""
     params = load_params()
     verdict = current_verdict(params, model)
+    refuse_unless_passed(params.model(model).registered_name, verdict)
     artefact = read_artefact(artifact_folder(model))
     return promote_version(
         params.model(model).registered_name,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.layout import verdict_file
+from pipelines.layout import artifact_folder, verdict_file
 from pipelines.params import Params, load_params
 from pipelines.release import current_verdict
+from registry.artefact import MANIFEST
+from registry.errors import IntegrityError
 from registry.status import Figure, RegistryRow, registered_models
+from validation.digests import file_sha256
 from validation.errors import InputError
 
 NOT_REGISTERED = "not registered"
@@ -39,15 +42,24 @@ class ModelStatus:
 
 
 def status_values() -> list[ModelStatus]:
-    """Return registered versions first, then the models that have none.
+    """Return registered versions first, then the models of which disk holds an artefact or verdict not registered.
 
     Raises:
         InputError: params.yaml is wrong or the store does not answer.
     """
     params = load_params()
-    registered = [_registered(row) for row in registered_models()]
-    known = {row.model for row in registered}
-    return registered + [_unregistered(params, model) for model in params.models if model not in known]
+    rows = registered_models()
+    entries = [model for model in params.models if _is_new(model, [row for row in rows if row.model == model])]
+    return [_registered(row) for row in rows] + [_unregistered(params, model) for model in entries]
+
+
+def _is_new(model: str, rows: list[RegistryRow]) -> bool:
+    """Whether a model is not registered, or its artefact or verdict on disk is that of none of its versions."""
+    on_disk = {
+        artifact_folder(model) / MANIFEST: {row.artefact_sha256 for row in rows},
+        verdict_file(model): {row.verdict_sha256 for row in rows},
+    }
+    return not rows or any(path.is_file() and file_sha256(path) not in known for path, known in on_disk.items())
 
 
 def _registered(row: RegistryRow) -> ModelStatus:
@@ -75,7 +87,7 @@ def _unregistered(params: Params, model: str) -> ModelStatus:
         return ModelStatus(model, entry.registered_name, None, (), "no verdict", None, None, ())
     try:
         verdict = current_verdict(params, model)
-    except InputError:
+    except (InputError, IntegrityError):
         return ModelStatus(model, entry.registered_name, None, (), "verdict out of date", None, None, ())
     figures = [
         f"{r.answer.cohort}: {r.spec.id} {r.answer.value:.3g} {r.answer.state}"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -22,8 +23,11 @@ from pipelines.stage import run_stage
 from pipelines.writing import whole_folder
 from registry.tracking import track_training
 from validation.cohort import Cohort, Endpoint, load_cohort, load_outcomes
+from validation.digests import file_sha256
 from validation.errors import InputError
 from validation.evidence import write_json
+
+EXCLUDED_SHARE_MAX = 0.1  # beyond it, the patients left are not the cohort
 
 
 def development_set(cohort: Cohort, spec: ModelSpec) -> tuple[DevelopmentSet, dict[str, str]]:
@@ -33,7 +37,8 @@ def development_set(cohort: Cohort, spec: ModelSpec) -> tuple[DevelopmentSet, di
         The patients that could be processed, and the reasons of those that could not.
 
     Raises:
-        InputError: The cohort is not for development, lacks the endpoint, or no patient could be processed.
+        InputError: The cohort is not for development, lacks the endpoint, or more than 10 % of its patients could not
+            be processed.
     """
     if cohort.meta.role != "development":
         raise InputError(
@@ -46,10 +51,11 @@ def development_set(cohort: Cohort, spec: ModelSpec) -> tuple[DevelopmentSet, di
     patients = list(prepared_patients(cohort, spec, LineProgress(f"reading {cohort.meta.name}")))
     kept = [p for p in patients if p.inputs is not None]
     excluded = {p.patient_id: str(p.reason) for p in patients if p.inputs is None}
-    if not kept:
-        raise InputError(
-            str(cohort.folder), "no patient that could be processed", "images that fit the model", str(excluded)
-        )
+    if len(excluded) > EXCLUDED_SHARE_MAX * len(patients):
+        first = "; ".join(f"{patient}: {reason}" for patient, reason in list(excluded.items())[:3])
+        found = f"{len(excluded)} of {len(patients)} patients that could not be processed ({first})"
+        expected = f"at most {EXCLUDED_SHARE_MAX:.0%}"
+        raise InputError(str(cohort.folder), found, expected, f"Run hallmark check {cohort.folder} and correct them.")
     ids = [p.patient_id for p in kept]
     endpoint = endpoint_of(cohort, spec.endpoint)
     return (
@@ -102,13 +108,32 @@ def train(model: str) -> None:
     entry = params.model(model)
     spec = MODELS[entry.architecture]
     training = _training_params(params, model)
-    development, excluded = development_set(load_cohort(cohort_folder(entry.development)), spec)
+    cohort = load_cohort(cohort_folder(entry.development))
+    development, excluded = development_set(cohort, spec)
     system = load_dotted(spec.system_path)
     facts = {**params.training(model), "seed": params.seed, "cohort": entry.development}
     digests = {"development_sha256": development.digest()}
     with _output(model) as folder, track_training(model, facts, digests) as tracker:
-        write_json(folder / "excluded.json", excluded)
-        system.train(development, training, params.seed, folder, checkpoint_folder(model), TrainingProgress(tracker))
+        progress = TrainingProgress(tracker)
+        progress.message(f"{model}: {len(development.patient_ids)} patients, {len(excluded)} excluded")
+        write_json(folder / "development.json", _development(cohort, excluded))
+        try:
+            system.train(development, training, params.seed, folder, checkpoint_folder(model), progress)
+        except ValueError as error:
+            where = f"{cohort.folder}, {PARAMS} profiles.{params.profile}.training.{model}"
+            expected = "patients and parameters that define the model"
+            raise InputError(where, str(error), expected, "Correct what is named.") from error
+
+
+def _development(cohort: Cohort, excluded: dict[str, str]) -> dict[str, Any]:
+    """Return what development.json says: the tables trained on, and who was left out and why."""
+    return {
+        "cohort": cohort.meta.name,
+        "synthetic": cohort.meta.synthetic,
+        "excluded": excluded,
+        "patients_sha256": file_sha256(cohort.folder / cohort.meta.tables["patients"]),
+        "outcomes_sha256": file_sha256(cohort.folder / cohort.meta.tables["outcomes"]),
+    }
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,16 @@ def store_uri() -> str:
     return uri if file is None else SQLITE + str(file)
 
 
+def without_password(text: str) -> str:
+    """Return a text in which no address names its user and password: `postgresql://***@host/db`."""
+    return re.sub(r"://[^\s'\"]*@", "://***@", text)
+
+
+def shown_store() -> str:
+    """Return the address of the store for messages, without user and password."""
+    return without_password(store_uri())
+
+
 def sqlite_file(uri: str) -> Path | None:
     """Return the absolute path of a sqlite file, None for any other store (or one with options in its address)."""
     return Path(uri.removeprefix(SQLITE)).absolute() if uri.startswith(SQLITE) and "?" not in uri else None
@@ -62,7 +73,7 @@ def mlflow_store(*, create: bool = False) -> Iterator[MlflowClient]:
         InputError: There is no such store, it is out of reach, broken, of another version, or refused the request.
     """
     if not create and not store_exists():
-        raise InputError(f"MLflow store {store_uri()}", "no database", "a registry", "Run `hallmark register` first.")
+        raise InputError(f"MLflow store {shown_store()}", "no database", "a registry", "Run `hallmark register` first.")
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
@@ -75,8 +86,8 @@ def mlflow_store(*, create: bool = False) -> Iterator[MlflowClient]:
         yield MlflowClient(store_uri(), os.environ.get("MLFLOW_REGISTRY_URI") or store_uri())
     except (MlflowException, SQLAlchemyError, ModuleNotFoundError) as error:
         raise InputError(
-            f"MLflow store {store_uri()}",
-            " ".join(str(error).split())[:300],
+            f"MLflow store {shown_store()}",
+            without_password(" ".join(str(error).split()))[:300],
             "a store that answers",
             "Check MLFLOW_TRACKING_URI and its server; a local mlflow.db can be rebuilt: move it away, register again.",
         ) from error

@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING
 
 from registry.artefact import MANIFEST, Artefact, check_files, read_artefact, read_manifest
-from registry.connection import mlflow_store, store_uri
+from registry.connection import mlflow_store, shown_store, store_uri
 from registry.errors import IntegrityError
 from registry.names import checked_name
-from registry.package import MLFLOW_FILES, PROOF, proof_path
-from registry.releases import RELEASES, read_champion
+from registry.package import MLFLOW_FILES, PROOF, VERDICT, proof_path
+from registry.releases import RELEASES, champion_file, read_champion
 from registry.store import aliases_of, model_id_of
 from validation.errors import InputError
 
@@ -48,7 +48,8 @@ def load(
     """Fetch the version behind an alias and recompute every digest.
 
     The files are copied first and checked where they will be used. The champion must also be the one that
-    releases/<name>/champion.json records, where that file exists: an alias moved by hand is refused.
+    releases/<name>/champion.json records, with the verdict it was promoted on: without that file, with an alias moved
+    by hand, or with another verdict registered since, it is refused.
 
     Args:
         registered_name: Name in the registry.
@@ -99,7 +100,7 @@ def _version_behind(client: MlflowClient, registered_name: str, alias: str) -> M
     known = aliases_of(client, registered_name)
     if alias not in known:
         expected = f"one of {', '.join(sorted(known)) or 'its aliases (it has none)'}"
-        where = f"{registered_name} in {store_uri()}"
+        where = f"{registered_name} in {shown_store()}"
         raise InputError(
             where, f"no alias {alias!r}", expected, "See `hallmark status`; register or promote the model."
         )
@@ -107,15 +108,27 @@ def _version_behind(client: MlflowClient, registered_name: str, alias: str) -> M
 
 
 def _check_release(version: ModelVersion, releases_folder: Path) -> None:
-    """Refuse a champion that was not promoted, where releases are recorded."""
+    """Refuse a champion that was not promoted, or whose verdict is no longer the one it was promoted on."""
+    where = f"{version.name}@champion (version {version.version})"
     released = read_champion(releases_folder, version.name)
+    if released is None:
+        path = champion_file(releases_folder, version.name).absolute()
+        remedy = "Run the command in the repository root, or restore the file from git; `hallmark promote` writes it."
+        raise IntegrityError(where, f"the record of its release, {path}", "no such file", remedy)
     actual = version.tags.get("artefact_sha256", "no digest")
-    if released is not None and released.artefact_sha256 != actual:
+    if released.artefact_sha256 != actual:
         raise IntegrityError(
-            f"{version.name}@champion (version {version.version})",
+            where,
             f"artefact {released.artefact_sha256} (releases record of version {released.version})",
             f"artefact {actual}",
             "The alias was moved without a promotion, or a promotion was interrupted: run `hallmark promote` again.",
+        )
+    if version.tags.get(VERDICT) != released.verdict_sha256:
+        raise IntegrityError(
+            where,
+            f"the PASS it was promoted on (verdict.json {released.verdict_sha256})",
+            f"the verdict {version.tags.get('verdict')}, registered since (verdict.json {version.tags.get(VERDICT)})",
+            "Do not use a champion whose verdict is no longer PASS; after a new PASS run `hallmark promote` again.",
         )
 
 

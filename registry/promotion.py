@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from registry.artefact import Artefact
-from registry.connection import mlflow_store, store_uri
+from registry.connection import mlflow_store, shown_store
 from registry.errors import Refusal
 from registry.evidence import Judged, read_judged
 from registry.loading import fetch
@@ -82,15 +82,23 @@ def promote(
     """
     checked_name(registered_name, "registered name")
     judged = read_judged(artefact, verdict, evidence_files)
-    if judged.verdict.state is not State.PASS:
-        what = f"champion of {registered_name} to {judged.verdict.model}"
-        state, exit_code = str(judged.verdict.state), judged.verdict.exit_code
-        raise Refusal(what, state, exit_code, not_passed(judged.verdict), "Nothing was changed.")
+    refuse_unless_passed(registered_name, judged.verdict)
     with mlflow_store() as client:
         version = _registered(client, registered_name, judged)
         with TemporaryDirectory() as scratch:
             fetch(client, version, Path(scratch))
         return _release(client, version, judged, dvc_pointer, releases_folder)
+
+
+def refuse_unless_passed(registered_name: str, verdict: Verdict) -> None:
+    """Refuse to promote on anything but PASS.
+
+    Raises:
+        Refusal: The verdict is FAIL or INCONCLUSIVE; a line for each blocking gate that is not PASS.
+    """
+    if verdict.state is not State.PASS:
+        what = f"champion of {registered_name} to {verdict.model}"
+        raise Refusal(what, str(verdict.state), verdict.exit_code, not_passed(verdict), "Nothing was changed.")
 
 
 def not_passed(verdict: Verdict) -> list[str]:
@@ -113,7 +121,7 @@ def _registered(client: MlflowClient, registered_name: str, judged: Judged) -> M
     version = find_version(client, registered_name, artefact)
     if version is None or version.tags.get(VERDICT) != verdict:
         found = "no version of this artefact" if version is None else "another verdict than the one given"
-        where = f"{registered_name} in {store_uri()}"
+        where = f"{registered_name} in {shown_store()}"
         raise InputError(where, found, f"artefact {artefact} with verdict {verdict}", "Run `hallmark register`.")
     return version
 

@@ -44,13 +44,18 @@ class Release:
     dvc_md5: str
 
 
+def champion_file(releases_folder: Path, registered_name: str) -> Path:
+    """Return where the present champion of a registered name is recorded."""
+    return releases_folder / registered_name / "champion.json"
+
+
 def read_champion(releases_folder: Path, registered_name: str) -> Release | None:
     """Return the present champion as recorded, None if none is.
 
     Raises:
         InputError: The record is malformed.
     """
-    path = releases_folder / registered_name / "champion.json"
+    path = champion_file(releases_folder, registered_name)
     content = read_json(path)
     return None if content is None else _release(content, str(path))
 
@@ -72,7 +77,7 @@ def write_release(releases_folder: Path, release: Release) -> bool:
         write_json(original, asdict(release))
     if known is not None and replace(known, version=release.version) == release:
         return False
-    write_json(folder / "champion.json", asdict(release))
+    write_json(champion_file(releases_folder, release.registered_name), asdict(release))
     return True
 
 

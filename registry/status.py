@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.connection import mlflow_store, store_exists
+from registry.package import VERDICT
 from registry.store import FIGURES
 
 
@@ -41,6 +42,7 @@ class RegistryRow:
         aliases: Sorted.
         verdict: PASS, FAIL or INCONCLUSIVE, of the evidence registered last.
         artefact_sha256: Digest of the artefact.
+        verdict_sha256: Digest of verdict.json as registered last.
         synthetic: Whether cohorts behind the verdict are synthetic.
         cohorts: Figures by cohort.
     """
@@ -51,6 +53,7 @@ class RegistryRow:
     aliases: tuple[str, ...]
     verdict: str | None
     artefact_sha256: str | None
+    verdict_sha256: str | None
     synthetic: bool | None
     cohorts: Mapping[str, tuple[Figure, ...]]
 
@@ -90,6 +93,7 @@ def _row(version: Any, aliases: Mapping[str, Any]) -> RegistryRow:
         aliases=tuple(sorted(alias for alias, number in aliases.items() if int(number) == int(version.version))),
         verdict=tags.get("verdict"),
         artefact_sha256=tags.get("artefact_sha256"),
+        verdict_sha256=tags.get(VERDICT),
         synthetic=json.loads(tags["synthetic"]) if "synthetic" in tags else None,
         cohorts={
             key.removeprefix(FIGURES): tuple(Figure(**figure) for figure in json.loads(value))

@@ -1,4 +1,4 @@
 """The judge: estimators, cohort contract, protocols, evidence, gates and verdicts.
 
-Knows numpy, pandas, scipy, lifelines and Great Expectations; never torch, DVC or MLflow.
+Knows numpy, pandas, scipy, SimpleITK and Great Expectations; never torch, DVC or MLflow.
 """

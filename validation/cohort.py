@@ -177,7 +177,8 @@ def _endpoints(document: dict[str, Any], schema: CohortSchema, where: str) -> di
         events = tuple(column.name for column in columns.values() if column.type == "integer")
         times = tuple(column.name for column in columns.values() if column.type == "number")
         _one_of(f"{key}.event", endpoint.event, events)
-        _one_of(f"{key}.time", endpoint.time, times)
+        its_time = f"{endpoint.event.removesuffix('_event')}_time"
+        _one_of(f"{key}.time", endpoint.time, tuple(time for time in times if time.startswith(its_time)))
         _one_of(f"{key}.unit", endpoint.unit, (str(columns[endpoint.time].unit),))
         endpoints[str(name)] = endpoint
     if not endpoints:

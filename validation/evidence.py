@@ -7,10 +7,11 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from validation.digests import bytes_sha256
 from validation.errors import InputError
+from validation.estimators.estimate import Scale
 
 SCHEMA = 1
 _REMEDY = "Evaluate the model again; evidence is never edited."
@@ -132,12 +133,21 @@ def _require_counts(mapping: Mapping[str, Any], keys: tuple[str, ...], where: st
             raise InputError(f"{where} key {key}", repr(number), "a count", _REMEDY)
 
 
+def _require_text(mapping: Mapping[str, Any], key: str, where: str) -> None:
+    if not isinstance(mapping[key], str) or not mapping[key]:
+        raise InputError(f"{where} key {key}", repr(mapping[key]), "a text", _REMEDY)
+
+
 def _check_entry(entry: Any, where: str) -> None:
     undefined = isinstance(entry, Mapping) and entry.get("value") is None
     require_exactly(entry, _UNDEFINED_KEYS if undefined else _DEFINED_KEYS, where)
+    _require_text(entry, "id", where)
     _require_counts(entry, ("n", "events"), where)
-    if not undefined:
-        _require_numbers(entry, ("value", "lower", "upper", "level"), where)
+    if undefined:
+        return
+    _require_numbers(entry, ("value", "lower", "upper", "level"), where)
+    if entry["scale"] not in get_args(Scale):
+        raise InputError(f"{where} key scale", repr(entry["scale"]), " or ".join(get_args(Scale)), _REMEDY)
 
 
 def _check_patients(patients: Any, where: str) -> None:
@@ -146,6 +156,7 @@ def _check_patients(patients: Any, where: str) -> None:
     failed = _list(patients, "failed", where)
     for failure in failed:
         require_exactly(failure, frozenset(("patient_id", "reason")), f"{where} failed")
+        _require_text(failure, "patient_id", f"{where} failed")
     distinct = len({failure["patient_id"] for failure in failed})
     if distinct != len(failed) or patients["predicted"] + distinct != patients["declared"]:
         found = f"{patients['predicted']} predicted and {len(failed)} failed of {patients['declared']}"

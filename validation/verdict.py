@@ -111,6 +111,8 @@ def judge(
     *,
     model: str,
     artifact_digest: str,
+    development: Document,
+    outputs: tuple[str, ...],
     evidence: Mapping[str, Document | None],
     cohort_checks: Mapping[str, Document | None],
     independence: Mapping[str, Document | None],
@@ -125,6 +127,8 @@ def judge(
         protocol: The plan.
         model: Name of the model judged.
         artifact_digest: Digest of the folder that ships.
+        development: Block `development` of its contract: the cohort it was trained on, and the digests of its tables.
+        outputs: Names of its outputs, as its contract states them.
         evidence: Per external cohort.
         cohort_checks: Per external cohort and for the development cohort.
         independence: Per external cohort.
@@ -137,6 +141,8 @@ def judge(
         model=model,
         architecture=protocol.model,
         artifact_digest=artifact_digest,
+        development=development,
+        outputs=outputs,
         level=protocol.analysis.level,
         external=protocol.analysis.external,
         estimates_digest=protocol.analysis.estimates_digest,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -33,6 +34,14 @@ from validation.estimators.samples import status_at_horizon
 SEQUENCES = ("t2w", "adc")
 TARGET_MONTHS = 36
 WITH_CUTOFF = ("dlrs", "nomogram")
+IDENTITY = (
+    "hallmark.model",
+    "hallmark.synthetic",
+    "hallmark.development_cohort",
+    "hallmark.development_excluded",
+    "hallmark.development_patients_sha256",
+    "hallmark.development_outcomes_sha256",
+)
 METHOD = (
     "Cox models (Efron ties, Breslow baseline hazard read as a step function) on out-of-fold network scores of all "
     f"development patients; cut-offs by Youden index at {TARGET_MONTHS} months on their linear predictors"
@@ -56,7 +65,8 @@ class MriDistantMetastasis:
         status = np.where(known, case.astype(np.float64), np.nan)
         fold = assign_folds(development.patient_ids, status, params.folds, seed)
         with joined() as worker:
-            origin = f"{development.digest()} {sources_digest(Path(__file__).parent)}"
+            sources, weights = sources_digest(Path(__file__).parent), _pretrained_sha256(params)
+            origin = f"{development.digest()} {sources} {weights}"
             trainer = Trainer(params, seed, worker, checkpoints, origin, progress)
             fitted = {}
             for sequence in SEQUENCES:
@@ -65,7 +75,11 @@ class MriDistantMetastasis:
             scores = _scores(development, fitted, fold, known)
             risk_models = fit_risk_models(scores, development)
             if worker.leads:
-                facts = _facts(development, params, seed, fitted, int(known.sum()))
+                facts = {
+                    **_facts(development, seed, fitted, int(known.sum())),
+                    "params": {**asdict(params), "pretrained": weights},
+                    "sources_sha256": sources,
+                }
                 _write_results(folder, fitted, scores, risk_models, facts)
                 trainer.discard_checkpoints()
 
@@ -81,8 +95,7 @@ class MriDistantMetastasis:
 
     def export(self, folder: Path, artifact_folder: Path, identity: Mapping[str, str]) -> Path:
         """Write the ONNX file, its contract and its card."""
-        required = ("hallmark.model", "hallmark.development_cohort", "hallmark.synthetic")
-        if missing := [key for key in required if key not in identity]:
+        if missing := [key for key in IDENTITY if key not in identity]:
             raise ValueError(f"identity lacks {', '.join(missing)}")
         units = {spec.name: spec.unit for spec in (*SPEC.inputs, *SPEC.outputs)}
         path = artifact_folder / "model.onnx"
@@ -164,22 +177,33 @@ def _scores(
     )
 
 
-def _facts(
-    development: DevelopmentSet, params: TrainingParams, seed: int, fitted: Mapping[str, CrossFitted], known: int
-) -> dict[str, object]:
-    """Return what training.json says; no clock times."""
+def _pretrained_sha256(params: TrainingParams) -> str | None:
+    """Return the digest of the weights to start from, None without any.
+
+    Raises:
+        ValueError: The file cannot be read.
+    """
+    if params.pretrained is None:
+        return None
+    try:
+        return hashlib.sha256(Path(params.pretrained).read_bytes()).hexdigest()
+    except OSError as error:
+        raise ValueError(f"pretrained weights {params.pretrained}: {error.strerror}") from error
+
+
+def _facts(development: DevelopmentSet, seed: int, fitted: Mapping[str, CrossFitted], known: int) -> dict[str, object]:
+    """Return what training.json says of patients and networks; no clock times, no paths."""
     networks = {
         sequence: {
             "best_epochs": [network.best_epoch for network in result.folds],
             "tuning_losses": [list(network.tuning_losses) for network in result.folds],
-            "refit_epochs": len(result.refitted.training_losses),
+            "epochs": result.epochs,
             "refit_training_losses": list(result.refitted.training_losses),
         }
         for sequence, result in fitted.items()
     }
     return {
         "model": SPEC.name,
-        "params": asdict(params),
         "seed": seed,
         "n": len(development.patient_ids),
         "events": int(development.event.sum()),
@@ -213,6 +237,9 @@ def _contract(folder: Path, identity: Mapping[str, str]) -> dict[str, object]:
             "cohort": identity["hallmark.development_cohort"],
             "n": facts["n"],
             "events": facts["events"],
+            "excluded": int(identity["hallmark.development_excluded"]),
             "synthetic": identity["hallmark.synthetic"] == "true",
+            "patients_sha256": identity["hallmark.development_patients_sha256"],
+            "outcomes_sha256": identity["hallmark.development_outcomes_sha256"],
         },
     }

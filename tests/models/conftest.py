@@ -16,7 +16,9 @@ IDENTITY = {
     "hallmark.model": "specimen",
     "hallmark.development_cohort": "made_up",
     "hallmark.synthetic": "true",
-    "hallmark.training_data_sha256": "0" * 64,
+    "hallmark.development_excluded": "2",
+    "hallmark.development_patients_sha256": "0" * 64,
+    "hallmark.development_outcomes_sha256": "1" * 64,
 }
 
 

@@ -92,7 +92,7 @@ def main(folder: Path, normalised: bool) -> None:
     """Train and write the weights of each process to weights-<rank>.pt."""
     with joined() as worker:
         trainer = small_trainer(folder / "checkpoints", Lines(), worker)
-        fitted = trainer.fit(small_task(normalised), "small/run", np.arange(36), np.arange(36, PATIENTS))
+        fitted = trainer.fit(small_task(normalised), "small/run", np.arange(36), tuning_rows=np.arange(36, PATIENTS))
         (folder / f"weights-{worker.rank}.pt").write_bytes(serialised(fitted.state))
 
 

@@ -27,7 +27,7 @@ PROGRAM = [sys.executable, "-m", "tests.models.small_task"]
 def fit(folder: Path, progress: Notebook | None = None, **changes: Any) -> FittedNetwork:
     """Train the small task."""
     trainer = small_trainer(folder, progress or Notebook(), **changes)
-    return trainer.fit(small_task(), "small/run", ROWS, TUNING)
+    return trainer.fit(small_task(), "small/run", ROWS, tuning_rows=TUNING)
 
 
 def weights(fitted: FittedNetwork) -> bytes:
@@ -38,7 +38,7 @@ def weights(fitted: FittedNetwork) -> bytes:
 def test_learns(tmp_path: Path) -> None:
     """The tuning loss falls well below that of guessing, and cases score higher than others."""
     trainer = small_trainer(tmp_path, Notebook(), epochs=12, patience=12)
-    fitted = trainer.fit(small_task(), "small/run", ROWS, TUNING)
+    fitted = trainer.fit(small_task(), "small/run", ROWS, tuning_rows=TUNING)
     scores = trainer.predict(small_task(), fitted.state, TUNING)
     label = bright_stacks()[1][TUNING]
 
@@ -52,8 +52,10 @@ def test_same_seed_same_weights(tmp_path: Path) -> None:
     first = fit(tmp_path / "a")
     torch.manual_seed(1)
     again = fit(tmp_path / "b")
-    other_seed = replace(small_trainer(tmp_path / "c", Notebook()), seed=8).fit(small_task(), "small/run", ROWS, TUNING)
-    other_run = small_trainer(tmp_path / "d", Notebook()).fit(small_task(), "small/other", ROWS, TUNING)
+    other_seed = replace(small_trainer(tmp_path / "c", Notebook()), seed=8).fit(
+        small_task(), "small/run", ROWS, tuning_rows=TUNING
+    )
+    other_run = small_trainer(tmp_path / "d", Notebook()).fit(small_task(), "small/other", ROWS, tuning_rows=TUNING)
 
     assert weights(first) == weights(again)
     assert len({weights(first), weights(other_seed), weights(other_run)}) == 3
@@ -84,7 +86,7 @@ def test_progress_is_told_every_epoch(tmp_path: Path) -> None:
 def test_stops_early_and_keeps_the_best_epoch(tmp_path: Path) -> None:
     """When the tuning loss stops falling, training ends after `patience` epochs with the weights of the best."""
     task = replace(small_task(), loss=rising_after_two_epochs())
-    fitted = small_trainer(tmp_path / "a", Notebook(), patience=2).fit(task, "small/run", ROWS, TUNING)
+    fitted = small_trainer(tmp_path / "a", Notebook(), patience=2).fit(task, "small/run", ROWS, tuning_rows=TUNING)
     two_epochs = small_trainer(tmp_path / "b", Notebook()).fit(small_task(), "small/run", ROWS, epochs=2)
 
     assert (fitted.best_epoch, len(fitted.tuning_losses)) == (2, 4)
@@ -146,7 +148,7 @@ def test_network_may_return_more_than_scores(tmp_path: Path) -> None:
 
     trainer = small_trainer(tmp_path, Notebook(), epochs=1)
     task = replace(small_task(), build=lambda rows: WithEmbedding(), loss=loss)
-    fitted = trainer.fit(task, "small/two", ROWS, TUNING)
+    fitted = trainer.fit(task, "small/two", ROWS, tuning_rows=TUNING)
 
     assert ((12, 2), (12, 3)) in seen
     assert trainer.predict(task, fitted.state, TUNING).shape == (12, 2)
@@ -216,7 +218,7 @@ def test_stale_checkpoint_is_never_resumed(tmp_path: Path, change: dict[str, Any
     results = []
     for folder in ("used", "empty"):
         trainer, notebook = changed(tmp_path / folder)
-        results.append(weights(trainer.fit(small_task(), "small/run", change.get("rows", ROWS), TUNING)))
+        results.append(weights(trainer.fit(small_task(), "small/run", change.get("rows", ROWS), tuning_rows=TUNING)))
         assert len(notebook.epochs) == EPOCHS
     assert results[0] == results[1]
 
@@ -256,6 +258,8 @@ def test_two_processes(tmp_path: Path, flags: list[str]) -> None:
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
     if not flags:
-        alone = small_trainer(tmp_path / "alone", Notebook()).fit(small_task(False), "small/run", ROWS, TUNING)
+        alone = small_trainer(tmp_path / "alone", Notebook()).fit(
+            small_task(False), "small/run", ROWS, tuning_rows=TUNING
+        )
         for name, value in alone.state.items():
             torch.testing.assert_close(first[name], value, rtol=1e-4, atol=1e-5)

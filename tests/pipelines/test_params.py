@@ -53,6 +53,16 @@ def test_demo_external_cohort_has_at_least_400_patients() -> None:
         (("profile",), "huge", "no entry 'huge'"),
         (("models", "mri_distant_metastasis", "development"), None, "exactly the keys"),
         (("models",), {}, "a mapping of named entries"),
+        (("models", "mri_distant_metastasis", "architecture"), "resnet", "architecture resnet; expected one of"),
+        (("models", "mri_distant_metastasis", "development"), "elsewhere", "a cohort listed under `cohorts`"),
+        (("models", "mri_distant_metastasis", "registered_name"), "../name", "letters, digits"),
+        (("seed",), "abc", "a value of type int"),
+        (("seed",), True, "a value of type int"),
+        (("cohorts",), [], "not empty|at least one name"),
+        (("cohorts",), ["a", "a"], "none twice"),
+        (("profile",), ["demo"], "a value of type str"),
+        (("profiles", "demo", "training"), [1], "a value of type dict"),
+        (("profiles", "demo", "synthetic", "mri_external"), {"scale": "big"}, "a number above 0"),
         (("validations", "mri_distant_metastasis-mri_external", "model"), "other", "no entry 'other'"),
         (("validations", "mri_distant_metastasis-mri_external", "development"), "mri_external", "must repeat"),
         (("validations", "mri_distant_metastasis-mri_external", "tables"), "xlsx", "csv or parquet"),
@@ -62,6 +72,14 @@ def test_contradictions_are_refused(tmp_path: Path, path: tuple[str, ...], value
     """An unknown, missing or contradictory key is named in one error."""
     with pytest.raises(InputError, match=message):
         load_params(edited(tmp_path, *path, value=value))
+
+
+def test_key_given_twice_is_refused(tmp_path: Path) -> None:
+    """YAML would keep the last one in silence."""
+    (tmp_path / "params.yaml").write_text((REPOSITORY / "params.yaml").read_text() + "seed: 1\n")
+
+    with pytest.raises(InputError, match="key 'seed' given twice"):
+        load_params(tmp_path / "params.yaml")
 
 
 def test_missing_file_says_where_to_run(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ def raising(error: BaseException) -> int:
     [
         (InputError("a.csv row 2", "x", "y", "Mend it."), 2),
         (IntegrityError("model.onnx", "aa", "bb", "Pull it again."), 2),
-        (Refusal("champion of m", "FAIL", ["gate c on cohort d"], "Nothing was changed."), 1),
-        (Refusal("champion of m", "INCONCLUSIVE", ["gate c on cohort d"], "Nothing was changed."), 3),
+        (Refusal("champion of m", "FAIL", 1, ["gate c on cohort d"], "Nothing was changed."), 1),
+        (Refusal("champion of m", "INCONCLUSIVE", 3, ["gate c on cohort d"], "Nothing was changed."), 3),
         (KeyboardInterrupt(), 130),
     ],
 )

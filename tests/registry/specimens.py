@@ -13,6 +13,8 @@ from tests.validation.specimens import (
     COHORT,
     DEVELOPMENT,
     MODEL,
+    OUTPUTS,
+    TRAINED_ON,
     check_report,
     comparison,
     documents,
@@ -73,7 +75,8 @@ def make_judged(
         "independence": {cohort: comparison(cohort)},
         "parity": {**documents(plan)["parity"], "artifact": artefact.digest},
     }
-    verdict = judge(plan, model=MODEL, artifact_digest=artefact.digest, **given)
+    about = {"model": MODEL, "artifact_digest": artefact.digest, "development": TRAINED_ON, "outputs": OUTPUTS}
+    verdict = judge(plan, **about, **given)
     slots = {"parity": given["parity"]}
     for kind, of in (("evidence", "evidence"), ("cohorts", "cohort_checks"), ("independence", "independence")):
         slots |= {f"{kind}/{name}": document for name, document in given[of].items()}

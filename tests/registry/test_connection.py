@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.connection import experiment_id, mlflow_store, sqlite_file, store_exists, store_uri
+from registry.connection import experiment_id, mlflow_store, sqlite_file, store_exists, store_uri, without_password
 from validation.errors import InputError
 
 
@@ -73,6 +73,17 @@ def test_out_of_reach(
         mlflow_store() as client,
     ):
         client.search_registered_models()
+
+
+def test_passwords_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No message names user or password of the store, neither ours nor one quoted from MLflow or its database."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "bogus://anna:s3cret@host/db")
+
+    with pytest.raises(InputError, match=r"MLflow store bogus://\*\*\*@host/db") as refused, mlflow_store():
+        pass
+    assert not any(word in str(refused.value) for word in ("anna", "s3cret"))
+    quoted = without_password("cannot reach 'http://anna:s3@cret@host:5000/api' from sqlite:///a.db")
+    assert quoted == "cannot reach 'http://***@host:5000/api' from sqlite:///a.db"
 
 
 def test_creating_a_store_is_silent(creation: tuple[Path, subprocess.CompletedProcess[str]]) -> None:

@@ -114,7 +114,7 @@ def test_consistent_replacement_of_files_and_tags(champion: Submission, store: P
         load(NAME)
 
 
-def test_alias_moved_by_hand(champion: Submission, submit: Maker, store: Path) -> None:
+def test_alias_moved_by_hand(champion: Submission, submit: Maker) -> None:
     """The alias champion set by hand on a refused model is not loaded; the refused model is not hidden either."""
     refused = submit("FAIL", shift=1.0)
     refused.register()
@@ -126,7 +126,28 @@ def test_alias_moved_by_hand(champion: Submission, submit: Maker, store: Path) -
     assert refused.artefact.digest == load(NAME, "candidate").artefact.digest
     with mlflow_store() as client:
         client.set_registered_model_alias(NAME, "champion", "1")
-    assert champion.artefact.digest == load(NAME, releases_folder=store / "elsewhere").artefact.digest
+    assert champion.artefact.digest == load(NAME).artefact.digest
+
+
+@pytest.mark.usefixtures("champion")
+def test_champion_without_release_record(store: Path) -> None:
+    """Without releases/<name>/champion.json no champion is loaded; the message says where it was looked for."""
+    path = store / "elsewhere" / NAME / "champion.json"
+
+    with pytest.raises(IntegrityError, match=f"@champion .*expected the record of its release, {path}; found no such"):
+        load(NAME, releases_folder=store / "elsewhere")
+
+
+def test_champion_with_another_verdict_since(champion: Submission, submit: Maker) -> None:
+    """A champion that was registered again with a FAIL is not loaded; the message names the verdict."""
+    failed = submit("FAIL")
+    assert failed.artefact.digest == champion.artefact.digest
+    failed.register()
+
+    with pytest.raises(IntegrityError, match=r"expected the PASS it was promoted on .*found the verdict FAIL"):
+        load(NAME)
+    champion.register()
+    assert load(NAME).version == 1
 
 
 @pytest.mark.usefixtures("champion")
@@ -148,10 +169,10 @@ def test_version_of_somebody_else() -> None:
     with mlflow_store() as client:
         client.create_registered_model(NAME)
         client.create_model_version(NAME, source="s3://bucket/model")
-        client.set_registered_model_alias(NAME, "champion", "1")
+        client.set_registered_model_alias(NAME, "candidate", "1")
 
     with pytest.raises(InputError, match="version 1: found no digests"):
-        load(NAME)
+        load(NAME, "candidate")
 
 
 def test_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

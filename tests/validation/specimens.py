@@ -13,6 +13,9 @@ from validation.verdict import Verdict, judge
 MODEL, COHORT, SECOND, DEVELOPMENT = "mri_challenger", "mri_external", "mri_second", "mri_development"
 ARTIFACT, TABLES = "a" * 64, {"patients": "b" * 64, "outcomes": "c" * 64}
 
+TRAINED_ON = {"cohort": DEVELOPMENT, **{f"{table}_sha256": digest for table, digest in TABLES.items()}}
+OUTPUTS = ("lp", "risk")
+
 TEXT = """
 model: mri_distant_metastasis
 version: 1
@@ -110,6 +113,7 @@ def comparison(cohort: str) -> dict[str, Any]:
         "development": DEVELOPMENT,
         "cohort": cohort,
         "success": True,
+        "digests": {"development_patients": TABLES["patients"], "external_patients": TABLES["patients"]},
         "compared": {key: [300, 500] for key in keys},
         "shared": {key: [] for key in keys},
     }
@@ -121,6 +125,8 @@ def documents(plan: Protocol) -> dict[str, Any]:
     return {
         "model": MODEL,
         "artifact_digest": ARTIFACT,
+        "development": dict(TRAINED_ON),
+        "outputs": OUTPUTS,
         "evidence": {cohort: evidence(plan, cohort) for cohort in cohorts},
         "cohort_checks": {cohort: check_report(cohort) for cohort in (*cohorts, DEVELOPMENT)},
         "independence": {cohort: comparison(cohort) for cohort in cohorts},

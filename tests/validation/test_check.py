@@ -23,6 +23,7 @@ from validation.check import FEWEST_FOR_PROCESSES, CohortReport, check_cohort
 from validation.cohort import load_cohort
 from validation.digests import file_sha256
 from validation.errors import InputError
+from validation.tables import NOT_SHOWN
 
 pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")  # Great Expectations' own imports
 
@@ -144,17 +145,17 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> CohortReport:
         ("images.t2w_mask.voxels", "patients.csv", 13, "t2w_mask_path", "empty.nii: an empty mask"),
         ("images.t2w_mask.grid", "patients.csv", 13, "t2w_mask_path", "mm apart"),
         ("images.unique", "patients.csv", 15, "t2w_path", "the voxels of t2w of mri_test-0012 (row 14)"),
-        ("outcomes.dmfs_time_months.range", "outcomes.csv", 2, "dmfs_time_months", "'0'"),
-        ("outcomes.os_time_months.range", "outcomes.csv", 3, "os_time_months", "'1095'"),
+        ("outcomes.dmfs_time_months.range", "outcomes.csv", 2, "dmfs_time_months", NOT_SHOWN),
+        ("outcomes.os_time_months.range", "outcomes.csv", 3, "os_time_months", NOT_SHOWN),
         ("outcomes.cells", "outcomes.csv", 4, "dmfs_time_months", "'36 months' (a number with text behind it)"),
         (
             "outcomes.dmfs_time_months.not_after_os_time_months",
             "outcomes.csv",
             5,
             "os_time_months, dmfs_time_months",
-            "'0.5'",
+            NOT_SHOWN,
         ),
-        ("outcomes.dmfs_event.category", "outcomes.csv", 6, "dmfs_event", "'2'"),
+        ("outcomes.dmfs_event.category", "outcomes.csv", 6, "dmfs_event", NOT_SHOWN),
         ("outcomes.ids", "outcomes.csv", 7, "patient_id", "an outcome without patient"),
         ("outcomes.ids", "outcomes.csv", None, "patient_id", "no outcome for this patient"),
     ],
@@ -166,6 +167,19 @@ def test_every_damage_is_found_with_its_place(  # noqa: PLR0917 - parametrised
     findings = [f for c in damaged.checks if c.id == check for f in c.findings]
 
     assert any((f.file, f.row, f.column) == (file, row, column) and found in f.found for f in findings)
+
+
+def test_broken_outcomes_are_not_shown(damaged: CohortReport) -> None:
+    """Of an outcome that breaks a rule the report, kept in git, gives place and rule, never the value."""
+    failures = [
+        failure
+        for check in damaged.to_dict()["checks"]
+        if check["id"].startswith("outcomes.") and check["id"] not in ("outcomes.cells", "outcomes.ids")
+        for failure in check["failures"]
+    ]
+
+    assert {failure["found"] for failure in failures} == {NOT_SHOWN}
+    assert all(failure["row"] and failure["patient_id"] and failure["expected"] for failure in failures)
 
 
 def test_nothing_else_is_reported(damaged: CohortReport) -> None:

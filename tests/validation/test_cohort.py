@@ -189,6 +189,8 @@ def test_bad_description_is_refused(folder: Path, changes: dict[str, Any], messa
     [
         ({"unit": "days"}, "endpoints.dmfs.unit: found 'days'; expected 'months'"),
         ({"time": "dmfs_days"}, "endpoints.dmfs.time: found 'dmfs_days'"),
+        ({"time": "os_time_months"}, "endpoints.dmfs.time: found 'os_time_months'; expected 'dmfs_time_months'"),
+        ({"event": "os_event"}, "endpoints.dmfs.time: found 'dmfs_time_months'; expected 'os_time_months'"),
         ({"event": "dmfs_time_months"}, "endpoints.dmfs.event: found 'dmfs_time_months'"),
     ],
 )

@@ -77,23 +77,20 @@ def kaplan_meier(time: ArrayLike, event: ArrayLike) -> KaplanMeier:
     return KaplanMeier(distinct, at_risk, counts, survival, standard_error, follow_up)
 
 
-def survival_at_horizon(time: ArrayLike, event: ArrayLike, horizon_months: float, *, level: float = 0.95) -> Estimate:
+def survival_at_horizon(
+    curve: KaplanMeier, horizon: float, *, level: float = 0.95, group: str | None = None
+) -> Estimate:
     """Estimate survival at a horizon with its log-log interval (R: survfit(conf.type="log-log")).
 
     Args:
-        time: Shape (n,), months.
-        event: Shape (n,).
-        horizon_months: For instance 36.
+        curve: The curve.
+        horizon: Months, for instance 36.
         level: Two-sided confidence level.
+        group: Subgroup that the curve is of, if not of the whole cohort.
 
     Raises:
-        UndefinedEstimate: As `kaplan_meier` and `KaplanMeier.at`; nobody or everybody had the event by the horizon.
+        UndefinedEstimate: As `KaplanMeier.at`; nobody or everybody had the event by the horizon.
     """
-    curve = kaplan_meier(time, event)
-    return _survival(curve, horizon_months, level, None)
-
-
-def _survival(curve: KaplanMeier, horizon: float, level: float, group: str | None) -> Estimate:
     value, error = curve.at(horizon)
     lower, upper = interval(value, error, "log_log", level)
     method = "Kaplan-Meier survival, Greenwood variance, log-log interval"
@@ -203,7 +200,7 @@ def kaplan_meier_by_cutoff(
 def _plain_group(curve: KaplanMeier, name: str, horizon: float, level: float) -> dict[str, Any]:
     months = np.arange(int(curve.follow_up[-1]) + 1)
     try:
-        at_horizon = _survival(curve, horizon, level, name).to_dict()
+        at_horizon = survival_at_horizon(curve, horizon, level=level, group=name).to_dict()
     except UndefinedEstimate as undefined:
         at_horizon = {"value": None, "reason": str(undefined)}
     return {

@@ -74,6 +74,8 @@ class Limit:
 def _growth(estimate: Estimate, limit: float) -> float:
     """By how much the events must grow for the interval to reach from the value just to the limit."""
     near = estimate.upper if limit > estimate.value else estimate.lower
+    if not inside(near, estimate.scale) or not inside(estimate.value, estimate.scale):
+        return math.inf
     centre = on_scale(estimate.value, estimate.scale)
     distance = abs(on_scale(limit, estimate.scale) - centre)
     return (abs(on_scale(near, estimate.scale) - centre) / distance) ** 2 if distance else math.inf
@@ -237,6 +239,8 @@ class Case:
         model: Name of the model.
         architecture: Architecture, which names the protocol.
         artifact_digest: Digest of the folder that ships.
+        development: What that folder says of the cohort it was trained on: cohort, patients_sha256, outcomes_sha256.
+        outputs: Names of its outputs.
         level: Confidence level of the protocol.
         external: External cohorts that the protocol declares.
         estimates_digest: Digest of the analysis that the evidence must have followed.
@@ -249,6 +253,8 @@ class Case:
     model: str
     architecture: str
     artifact_digest: str
+    development: Document
+    outputs: tuple[str, ...]
     level: float
     external: tuple[str, ...]
     estimates_digest: str
@@ -258,8 +264,8 @@ class Case:
     parity: Document | None
 
     @property
-    def development(self) -> tuple[str, ...]:
-        """Cohorts that were checked and are not external: the development cohort."""
+    def checked_development(self) -> tuple[str, ...]:
+        """Cohorts that were checked and are not external: the development cohort of params.yaml."""
         return tuple(sorted(set(self.cohort_checks) - set(self.external)))
 
     def cohorts_of(self, spec: GateSpec) -> tuple[str, ...]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from validation.estimators.proportion import patients_to_settle, proportion_exact
 from validation.gates.base import Answer, Case, GateSpec, Needed, Side, State
-from validation.gates.provenance import evidence_problem
+from validation.gates.provenance import checked_tables, development_problem, evidence_problem
 
 
 class DataGate:
-    """PASS if all checks of every declared external cohort and of the development cohort passed."""
+    """PASS if all checks of every declared external cohort and of the cohort the model was trained on passed."""
 
     kind = "data"
     sides: tuple[Side, ...] = ()
@@ -20,25 +20,41 @@ class DataGate:
         answers = [self._judge_cohort(case, cohort, "external") for cohort in case.cohorts_of(spec)]
         if spec.cohort:
             return answers
-        if not case.development:
+        if not case.checked_development:
             answers.append(Answer(None, State.FAIL, "no development cohort was checked"))
-        return answers + [self._judge_cohort(case, cohort, "development") for cohort in case.development]
+        return answers + [self._judge_cohort(case, cohort, "development") for cohort in case.checked_development]
 
     @staticmethod
     def _judge_cohort(case: Case, cohort: str, role: str) -> Answer:
-        report = case.cohort_checks.get(cohort)
-        if report is None:
-            return Answer(cohort, State.FAIL, "the cohort was not checked")
-        if report.get("cohort") != cohort or report.get("role") != role:
-            return Answer(cohort, State.FAIL, f"the report is about {report.get('role')} {report.get('cohort')}")
-        n, checks = report.get("n"), report.get("checks")
-        if not isinstance(n, int) or n < 1 or not isinstance(checks, list) or not checks:
-            return Answer(cohort, State.FAIL, "the report checked nothing")
+        report = case.cohort_checks.get(cohort) or {}
+        problem = _unusable(case, cohort, role)
+        if problem is None and role == "development":
+            problem = development_problem(case)
+        if problem:
+            return Answer(cohort, State.FAIL, problem)
+        n, checks = report["n"], report["checks"]
         failed = [str(check.get("id")) for check in checks if check.get("success") is not True]
         if failed or report.get("success") is not True:
             reason = f"{len(failed)} of {len(checks)} checks failed: {', '.join(failed[:5]) or 'see the report'}"
             return Answer(cohort, State.FAIL, reason, n=n)
         return Answer(cohort, State.PASS, f"all {len(checks)} checks passed", n=n, method="checks of tables and images")
+
+
+def _unusable(case: Case, cohort: str, role: str) -> str | None:
+    """Say why the report on a cohort proves nothing; None if it does."""
+    report = case.cohort_checks.get(cohort)
+    if report is None:
+        return "the cohort was not checked"
+    if report.get("cohort") != cohort or report.get("role") != role:
+        return f"the report is about {report.get('role')} {report.get('cohort')}"
+    if checked_tables(case, cohort) is None:
+        return "the report holds no digests of the patients and outcomes tables"
+    n, checks = report.get("n"), report.get("checks")
+    if type(n) is not int or n < 1 or not isinstance(checks, list) or not checks:
+        return "the report checked nothing"
+    if not all(isinstance(check, dict) for check in checks):
+        return "malformed: a check of the report is no mapping"
+    return None
 
 
 class ImageFailuresGate:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from validation.gates.base import Answer, Case, GateSpec, Side, State
+from typing import Any, TypeGuard
+
+from validation.gates.base import Answer, Case, Document, GateSpec, Side, State
+from validation.gates.provenance import checked_tables, development_problem
+
+COMPARISONS = ("patients", "image_files", "voxel_contents")
 
 
 class IndependenceGate:
@@ -22,19 +27,13 @@ class IndependenceGate:
         record = case.independence.get(cohort)
         if record is None:
             return Answer(cohort, State.FAIL, "the cohort was not compared with the development cohort")
-        about = (record.get("model"), record.get("cohort"))
-        if about != (case.model, cohort) or record.get("development") not in case.development:
-            return Answer(cohort, State.FAIL, f"the record compares {record.get('development')} with {about[1]}")
+        if problem := development_problem(case) or _problem(case, cohort, record):
+            return Answer(cohort, State.FAIL, problem)
         compared, shared = record.get("compared"), record.get("shared")
-        if (
-            not isinstance(compared, dict)
-            or not isinstance(shared, dict)
-            or not compared
-            or set(compared) != set(shared)
-        ):
-            return Answer(cohort, State.FAIL, "the record compares nothing")
-        empty = sorted(what for what, sizes in compared.items() if not sizes or min(sizes) < 1)
-        if empty:
+        if not _sizes(compared) or not _pairs(shared):
+            reason = f"malformed: not two sizes and a list for each of {', '.join(COMPARISONS)}"
+            return Answer(cohort, State.FAIL, reason)
+        if empty := [what for what in COMPARISONS if min(compared[what]) < 1]:
             return Answer(cohort, State.FAIL, f"nothing to compare: {', '.join(empty)}")
         found = ", ".join(f"{len(pairs)} {what.replace('_', ' ')}" for what, pairs in sorted(shared.items()) if pairs)
         count = float(sum(len(pairs) for pairs in shared.values()))
@@ -43,3 +42,35 @@ class IndependenceGate:
             return Answer(cohort, State.FAIL, reason, value=count)
         reason = f"shares nothing with {record['development']}"
         return Answer(cohort, State.PASS, reason, value=count, method="ids, file digests and voxel digests compared")
+
+
+def _problem(case: Case, cohort: str, record: Document) -> str | None:
+    """Say why the record is not about this model and the patients that were checked; None if it is."""
+    about = tuple(record.get(key) for key in ("model", "development", "cohort"))
+    if about != (case.model, *case.checked_development, cohort):
+        return f"the record compares {about[1]} with {about[2]}, for {about[0]}"
+    stated = record.get("digests")
+    for side, name in (("development", record["development"]), ("external", cohort)):
+        checked = checked_tables(case, name)
+        compared = stated.get(f"{side}_patients") if isinstance(stated, dict) else None
+        if checked is None or compared != checked["patients"]:
+            return f"stale: the record compares other patients of {name} than those that were checked"
+    return None
+
+
+def _sizes(compared: Any) -> TypeGuard[dict[str, list[int]]]:
+    """Whether there are two counts, development and external, for exactly the three comparisons."""
+    return (
+        isinstance(compared, dict)
+        and set(compared) == set(COMPARISONS)
+        and all(isinstance(sizes, list) and [type(size) for size in sizes] == [int, int] for sizes in compared.values())
+    )
+
+
+def _pairs(shared: Any) -> TypeGuard[dict[str, list[Any]]]:
+    """Whether there is a list of shared pairs for exactly the three comparisons."""
+    return (
+        isinstance(shared, dict)
+        and set(shared) == set(COMPARISONS)
+        and all(isinstance(pairs, list) for pairs in shared.values())
+    )

@@ -23,16 +23,15 @@ class ParityGate:
         if record.get("model") != case.model or record.get("artifact") != case.artifact_digest:
             return [Answer(None, State.FAIL, "stale: parity was recorded on another folder than the one that ships")]
         differences, n = record.get("max_abs_difference"), record.get("n")
-        if (
-            not differences
-            or not isinstance(differences, dict)
-            or not isinstance(n, int)
-            or n < 1
-            or spec.limit is None
-        ):
+        if not isinstance(differences, dict) or not differences or type(n) is not int or n < 1 or spec.limit is None:
             return [Answer(None, State.FAIL, "the parity record compares nothing")]
-        if not all(isinstance(value, float | int) and math.isfinite(value) for value in differences.values()):
-            return [Answer(None, State.FAIL, "the parity record holds a difference that is not a number", n=n)]
+        if set(differences) != set(case.outputs):
+            reason = (
+                f"the record compares {', '.join(differences)}; the outputs are {', '.join(case.outputs) or 'unknown'}"
+            )
+            return [Answer(None, State.FAIL, reason, n=n)]
+        if not all(type(d) in (int, float) and math.isfinite(d) and d >= 0 for d in differences.values()):
+            return [Answer(None, State.FAIL, "malformed: a difference is no number of at least 0", n=n)]
         output, worst = max(differences.items(), key=lambda item: (item[1], item[0]))
         state = spec.limit.state(worst, worst)
         reason = f"largest difference {worst:.2g}, in {output}, of {len(differences)} outputs"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from validation.errors import InputError
 from validation.evidence import check_evidence
-from validation.gates.base import Answer, Case, Document, GateSpec, Side, State
+from validation.gates.base import Answer, Case, GateSpec, Side, State
+
+TABLES = ("patients", "outcomes")
 
 
 def evidence_problem(case: Case, cohort: str) -> str | None:
@@ -20,17 +22,38 @@ def evidence_problem(case: Case, cohort: str) -> str | None:
     for key, value in expected.items():
         if evidence[key] != value:
             return f"it is about {key} {evidence[key]}, not {value}"
-    digests = {"artifact": case.artifact_digest, "analysis": case.estimates_digest, **_tables(case, cohort)}
-    for name, digest in digests.items():
+    checked = checked_tables(case, cohort)
+    if checked is None:
+        return f"no report of the data checks with digests of both tables of {cohort}"
+    for name, digest in {"artifact": case.artifact_digest, "analysis": case.estimates_digest, **checked}.items():
         if evidence["digests"][name] != digest:
             return f"stale: it is about {name} {_short(evidence['digests'][name])}, not {_short(digest)}"
     return None
 
 
-def _tables(case: Case, cohort: str) -> Document:
-    """Digests of the tables that the data checks looked at; the data gate fails where there are none."""
-    digests = (case.cohort_checks.get(cohort) or {}).get("digests") or {}
-    return {name: digests[name] for name in ("patients", "outcomes") if name in digests}
+def checked_tables(case: Case, cohort: str) -> dict[str, str] | None:
+    """Return the digests of the two tables that the data checks of a cohort looked at; None unless both are there."""
+    digests = (case.cohort_checks.get(cohort) or {}).get("digests")
+    if not isinstance(digests, dict) or not all(digests.get(n) and isinstance(digests[n], str) for n in TABLES):
+        return None
+    return {name: digests[name] for name in TABLES}
+
+
+def development_problem(case: Case) -> str | None:
+    """Say why the development cohort at hand is not the one the shipped folder was trained on; None if it is."""
+    trained, at_hand = case.development.get("cohort"), case.checked_development
+    if at_hand != (trained,):
+        return (
+            f"the shipped folder was trained on {trained}, not on {', '.join(at_hand) or 'a cohort that was checked'}"
+        )
+    checked = checked_tables(case, at_hand[0])
+    if checked is None:
+        return f"no report of the data checks with digests of both tables of {trained}"
+    for name, digest in checked.items():
+        stated = case.development.get(f"{name}_sha256")
+        if stated != digest:
+            return f"stale: the shipped folder was trained on {name} {_short(stated)}, not {_short(digest)}"
+    return None
 
 
 def _short(digest: object) -> str:

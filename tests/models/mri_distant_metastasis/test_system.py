@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from models.mri_distant_metastasis import CLINICAL, RISK_MODELS, SPEC
 from models.mri_distant_metastasis.signature import MODEL_COVARIATES
-from models.mri_distant_metastasis.system import SYSTEM, fit_risk_models
+from models.mri_distant_metastasis.system import SYSTEM, _pretrained_sha256, fit_risk_models
 from models.risk_models import RiskModels
 from tests.models.conftest import TrainedModel
 from tests.models.specimens import Notebook, development_set, params
@@ -46,11 +47,13 @@ def test_training_facts_hold_no_clock_times(trained: TrainedModel) -> None:
     """training.json says what was done, per network and fold, and nothing that differs from run to run."""
     facts = json.loads((trained.folder / "training.json").read_text())
 
-    assert set(facts) == {"model", "params", "seed", "n", "events", "in_classifier_training", "networks"}
+    keys = {"model", "params", "seed", "n", "events", "in_classifier_training", "networks", "sources_sha256"}
+    assert set(facts) == keys
+    assert facts["params"]["pretrained"] is None
     assert set(facts["networks"]) == {"t2w", "adc"}
     for network in facts["networks"].values():
         assert len(network["best_epochs"]) == len(network["tuning_losses"]) == 2
-        assert network["refit_epochs"] == len(network["refit_training_losses"]) == 1
+        assert network["epochs"] == len(network["refit_training_losses"]) == 1
 
 
 def test_progress_names_every_run(trained: TrainedModel) -> None:
@@ -98,3 +101,16 @@ def test_too_few_events_for_the_folds(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="2 patients with status 1, fewer than 5 folds"):
         SYSTEM.train(development, params(folds=5), 1, tmp_path / "out", tmp_path / "checkpoints", Notebook())
     assert not (tmp_path / "out").exists()
+
+
+def test_pretrained_weights_are_known_by_their_digest(tmp_path: Path) -> None:
+    """What training.json and checkpoints hold is the content of the file, not where it lies."""
+    path = tmp_path / "weights.pt"
+    path.write_bytes(b"weights")
+    given = params(width=1.0, pretrained=str(path))
+
+    assert _pretrained_sha256(given) == hashlib.sha256(b"weights").hexdigest()
+    assert _pretrained_sha256(params()) is None
+    path.unlink()
+    with pytest.raises(ValueError, match=r"pretrained weights .*No such file"):
+        _pretrained_sha256(given)

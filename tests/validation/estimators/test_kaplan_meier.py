@@ -22,7 +22,7 @@ def test_equals_r(row: int) -> None:
     expected = from_r()["km"]["by_hormon"][row]
     group = gbsg()[gbsg().hormon == int(expected["strata"][-1])]
     curve = kaplan_meier(group.time, group.status)
-    estimate = survival_at_horizon(group.time, group.status, expected["time"])
+    estimate = survival_at_horizon(curve, expected["time"])
 
     found = [estimate.value, estimate.lower, estimate.upper, curve.at(expected["time"])[1]]
     assert found == pytest.approx([expected[key] for key in ("surv", "lower", "upper", "se")], abs=1e-12)
@@ -68,7 +68,7 @@ def test_curve_ends_with_follow_up() -> None:
 def test_survival_without_events_has_no_interval() -> None:
     """Survival 1 has no log-log interval, though more patients may give one."""
     with pytest.raises(UndefinedEstimate, match="edge of its range") as caught:
-        survival_at_horizon([1, 2, 3], [0, 0, 0], 2)
+        survival_at_horizon(kaplan_meier([1, 2, 3], [0, 0, 0]), 2)
     assert caught.value.too_few
 
 

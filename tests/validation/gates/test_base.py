@@ -69,6 +69,13 @@ def test_events_needed(scale: Scale, value: float, limit: Limit) -> None:
     assert str(limit.state(few.lower, few.upper)) == "INCONCLUSIVE"
 
 
+def test_limits_at_the_edge_of_the_scale() -> None:
+    """An interval that reaches the edge of its scale raises nothing: no number of events is known to do."""
+    estimate = Estimate(0.7, 0.0, 1.4, 0.95, 20, 3, "M", "log")
+
+    assert Limit("above", (0.65,)).events_needed(estimate) is None
+
+
 @settings(deadline=None)
 @given(st.floats(0.05, 0.95))
 def test_no_number_settles_a_value_on_the_limit(value: float) -> None:

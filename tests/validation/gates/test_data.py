@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.validation.specimens import COHORT, DEVELOPMENT, SECOND, check_report, judged, states
+from tests.validation.specimens import COHORT, DEVELOPMENT, SECOND, TRAINED_ON, check_report, judged, states
 from validation.protocol import Protocol
 
 
@@ -27,6 +27,8 @@ def test_checks_pass(plan: Protocol) -> None:
         (("n",), 0, "the report checked nothing"),
         (("cohort",), "another", "the report is about"),
         (("role",), "internal", "the report is about internal"),
+        (("digests",), None, "the report holds no digests"),
+        (("checks",), ["all"], "malformed"),
     ],
 )
 def test_checks_fail(plan: Protocol, cohort: str, path: tuple[str, ...], value: Any, reason: str) -> None:
@@ -43,6 +45,27 @@ def test_development_cohort_must_be_checked(plan: Protocol) -> None:
     reports = {cohort: check_report(cohort) for cohort in (COHORT, SECOND)}
 
     assert states(judged(plan, "cohort_checks", value=reports), "checks")[None] == "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("development", "reason"),
+    [
+        ({**TRAINED_ON, "cohort": "mri_other"}, "was trained on mri_other, not on mri_development"),
+        ({**TRAINED_ON, "patients_sha256": "f" * 64}, "trained on patients ffffffffffff, not bbbbbbbbbbbb"),
+        ({**TRAINED_ON, "outcomes_sha256": "f" * 64}, "trained on outcomes ffffffffffff, not cccccccccccc"),
+        ({"cohort": DEVELOPMENT}, "trained on patients None"),
+        ({}, "was trained on None"),
+    ],
+)
+def test_development_cohort_must_be_the_one_trained_on(
+    plan: Protocol, development: dict[str, str], reason: str
+) -> None:
+    """A model trained on another cohort, or on another version of its tables, fails on data and on independence."""
+    verdict = judged(plan, "development", value=development)
+
+    assert states(verdict, "checks") == {COHORT: "PASS", SECOND: "PASS", DEVELOPMENT: "FAIL"}
+    assert states(verdict, "independence") == {COHORT: "FAIL", SECOND: "FAIL"}
+    assert all(reason in g.answer.reason for g in verdict.gates if str(g.answer.state) == "FAIL")
 
 
 def failures(n: int) -> list[dict[str, str]]:

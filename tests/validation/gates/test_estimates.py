@@ -94,6 +94,8 @@ def test_undefined(plan: Protocol, too_few: bool, events: int, expected: str) ->
         (estimate("c", 0.75, float("nan"), 0.79), "finite number"),
         (estimate("c", 0.75, 0.7, 0.79, n="500"), "a count"),
         ({"id": "c", "value": 0.75}, "malformed evidence"),
+        (estimate("c", 0.75, 0.70, 0.79, scale="linear"), "malformed evidence"),
+        ({**estimate("c", 0.75, 0.70, 0.79), "id": ["c"]}, "malformed evidence"),
     ],
 )
 def test_missing_or_malformed_fails(plan: Protocol, entry: dict[str, Any], reason: str) -> None:

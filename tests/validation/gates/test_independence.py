@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.validation.specimens import COHORT, SECOND, judged, states
+from validation.gates.independence import COMPARISONS
+from validation.independence import compare
 from validation.protocol import Protocol
 
 PAIR = {"development": {"patient_id": "D1", "image": "t2w"}, "external": {"patient_id": "E9", "image": "t2w"}}
@@ -25,8 +28,16 @@ def test_passes(plan: Protocol) -> None:
         (("shared", "voxel_contents"), [PAIR, PAIR], "2 voxel contents"),
         (("success",), False, "see the record"),
         (("compared", "image_files"), [0, 500], "nothing to compare: image_files"),
-        (("compared",), {}, "compares nothing"),
-        (("shared",), None, "compares nothing"),
+        (("compared", "image_files"), [], "malformed"),
+        (("compared", "image_files"), ["many", "more"], "malformed"),
+        (("compared", "image_files"), 5, "malformed"),
+        (("compared",), {}, "malformed"),
+        (("compared",), {"patients": [300, 500]}, "malformed"),
+        (("shared",), None, "malformed"),
+        (("shared", "patients"), 0, "malformed"),
+        (("digests",), None, "stale"),
+        (("digests", "development_patients"), "f" * 64, "stale: the record compares other patients of mri_development"),
+        (("digests", "external_patients"), None, "stale: the record compares other patients of mri_external"),
         (("model",), "another", "the record compares"),
         (("cohort",), SECOND, "the record compares mri_development with mri_second"),
         (("development",), "mri_other", "the record compares mri_other"),
@@ -39,3 +50,11 @@ def test_fails(plan: Protocol, path: tuple[str, ...], value: Any, reason: str) -
 
     assert states(verdict, "independence") == {COHORT: "FAIL", SECOND: "PASS"}
     assert reason in answer.reason
+
+
+def test_what_is_compared_is_what_is_demanded() -> None:
+    """The gate demands exactly the comparisons that are made."""
+    nobody = pd.DataFrame(columns=["patient_id", "image", "kind", "sha256", "voxel_sha256"])
+    record = compare(nobody, nobody)
+
+    assert set(record["compared"]) == set(record["shared"]) == set(COMPARISONS)

@@ -13,7 +13,7 @@ from validation.protocol import Protocol
 
 @pytest.mark.parametrize(
     ("difference", "expected"),
-    [(0.0, "PASS"), (1e-4, "PASS"), (1.1e-4, "FAIL"), (math.nan, "FAIL"), (math.inf, "FAIL")],
+    [(0.0, "PASS"), (1e-4, "PASS"), (1.1e-4, "FAIL"), (math.nan, "FAIL"), (math.inf, "FAIL"), (-1e-9, "FAIL")],
 )
 def test_largest_difference_decides(plan: Protocol, difference: float, expected: str) -> None:
     """The worst output decides; what is not a number fails."""
@@ -29,7 +29,12 @@ def test_largest_difference_decides(plan: Protocol, difference: float, expected:
         (("artifact",), "f" * 64, "stale"),
         (("model",), "another", "stale"),
         (("max_abs_difference",), {}, "compares nothing"),
-        (("max_abs_difference",), {"lp": "small"}, "not a number"),
+        (("max_abs_difference",), [0.0, 0.0], "compares nothing"),
+        (("max_abs_difference",), {"lp": 0.0}, "the record compares lp; the outputs are lp, risk"),
+        (("max_abs_difference", "risk"), "small", "malformed"),
+        (("max_abs_difference", "risk"), None, "malformed"),
+        (("max_abs_difference", "risk"), False, "malformed"),
+        (("n",), "16", "compares nothing"),
         (("n",), 0, "compares nothing"),
     ],
 )

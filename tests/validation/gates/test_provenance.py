@@ -43,6 +43,19 @@ def test_fails(plan: Protocol, path: tuple[str, ...], value: Any, reason: str) -
     assert all(reason in found for found in reasons)
 
 
+@pytest.mark.parametrize("table", ["patients", "outcomes"])
+@pytest.mark.parametrize("digest", [None, "", 7])
+def test_checks_must_name_both_tables(plan: Protocol, table: str, digest: Any) -> None:
+    """A report of the data checks without the digest of a table fails provenance and data; nothing is skipped."""
+    verdict = judged(plan, "cohort_checks", COHORT, "digests", table, value=digest)
+    reasons = {g.spec.id: g.answer.reason for g in verdict.gates if g.answer.cohort == COHORT}
+
+    for gate in ("provenance", "checks"):
+        assert states(verdict, gate)[COHORT] == "FAIL"
+    assert "no report of the data checks with digests of both tables of mri_external" in reasons["provenance"]
+    assert "no digests of the patients and outcomes tables" in reasons["checks"]
+
+
 def test_absent_cohort_is_never_skipped(plan: Protocol) -> None:
     """A mapping without the declared cohort is the same as no evidence."""
     verdict = judged(plan, "evidence", value={})

@@ -1,0 +1,34 @@
+"""DVC stage `independence`: its record names the patient tables that were compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from pipelines.independence import independence
+from pipelines.layout import cohort_report, independence_file, manifest_table
+from validation.errors import InputError
+from validation.evidence import read_json, write_json
+
+
+def test_record_is_bound_to_both_patient_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record holds the digests of both patients tables; without a report of the checks there is none."""
+    monkeypatch.chdir(tmp_path)
+    entry = SimpleNamespace(model=lambda name: SimpleNamespace(development="mri_a"))
+    monkeypatch.setattr("pipelines.independence.load_params", lambda: entry)
+    for cohort in ("mri_a", "mri_b"):
+        manifest_table(cohort).parent.mkdir(parents=True, exist_ok=True)
+        row = {"patient_id": cohort, "image": "t2w", "kind": "image", "sha256": f"f{cohort}", "voxel_sha256": cohort}
+        pd.DataFrame([row]).to_parquet(manifest_table(cohort))
+    write_json(cohort_report("mri_a"), {"digests": {"patients": "a" * 64}})
+    with pytest.raises(InputError, match=r"mri_b.json: found no digest of the patients table"):
+        independence("m", "mri_b")
+    write_json(cohort_report("mri_b"), {"digests": {"patients": "b" * 64}})
+    independence("m", "mri_b")
+
+    record = read_json(independence_file("m", "mri_b")) or {}
+    assert record["digests"] == {"development_patients": "a" * 64, "external_patients": "b" * 64}
+    assert (record["success"], record["development"], record["cohort"]) == (True, "mri_a", "mri_b")
