@@ -1,9 +1,9 @@
 """Cross-fitting: every development patient is scored by a network that has not seen that patient.
 
 The risk models are fitted on these out-of-fold scores; the network that ships is then trained on everyone, for as many
-epochs on the same schedule, so that its scores lie on the scale of the out-of-fold scores. That number is the
-one with the lowest tuning loss averaged over the folds: the tuning split of a single fold is too small to choose by, and
-folds that stop at different epochs give out-of-fold scores on different scales, which biases the risk models.
+epochs on the same schedule, so that its scores lie on the scale of the out-of-fold scores. That number is the one with
+the lowest tuning loss averaged over the folds: the tuning split of a single fold is too small to choose by, and folds
+that stop at different epochs give out-of-fold scores on different scales, which biases the risk models.
 """
 
 from __future__ import annotations
