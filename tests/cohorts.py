@@ -92,7 +92,10 @@ def write_images(folder: Path, patient: str, rng: np.random.Generator) -> dict[s
         "t2w": (rng.integers(1, 900, T2W_SHAPE).astype(np.int16), T2W_SPACING_MM),
         "t2w_mask": (box(T2W_SHAPE), T2W_SPACING_MM),
         "dwi_b0": (b0.astype(np.float32), DWI_SPACING_MM),
-        "dwi_b1000": ((b0 * np.exp(-1000 * ADC_MM2_PER_S)).astype(np.float32), DWI_SPACING_MM),
+        "dwi_b1000": (
+            (b0 * np.exp(-1000 * ADC_MM2_PER_S * rng.uniform(0.9, 1.1, DWI_SHAPE))).astype(np.float32),
+            DWI_SPACING_MM,
+        ),
         "dwi_mask": (box(DWI_SHAPE), DWI_SPACING_MM),
     }
     cells = {}
