@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,20 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     ran = repository.repro()
     assert f"gate@{MODEL}" in ran
     return repository
+
+
+@pytest.fixture(autouse=True)
+def restored(road: Repository) -> Iterator[None]:
+    """Undo what a test changes, so that the tests hold in any order: plan, parameters, registry, releases."""
+    saved = {road.folder / name: (road.folder / name).read_bytes() for name in ("params.yaml", PROTOCOL)}
+    yield
+    if any(path.read_bytes() != content for path, content in saved.items()):
+        for path, content in saved.items():
+            path.write_bytes(content)
+        road.repro()
+    (road.folder / "mlflow.db").unlink(missing_ok=True)
+    for name in ("mlartifacts", "releases"):
+        shutil.rmtree(road.folder / name, ignore_errors=True)
 
 
 def test_every_stage_leaves_what_it_says(road: Repository) -> None:
