@@ -36,8 +36,10 @@ class Estimate:
         events: Events (or cases, for a binary outcome) among them.
         method: Estimator and interval, in words, with its source.
         scale: Scale on which the interval is symmetric; needed to say how many more events would settle a gate.
-        horizon_months: Prediction horizon or truncation time, if the quantity has one.
+        horizon: Prediction horizon or truncation time, if the quantity has one, in the unit of the times given.
         group: Subgroup, if not the whole cohort.
+        standard_error: Of `value`, on its own scale; None for an exact or percentile interval.
+        p_value: Two-sided, of the hypothesis that `method` names, if it names one.
     """
 
     value: float
@@ -48,8 +50,10 @@ class Estimate:
     events: int
     method: str
     scale: Scale = "identity"
-    horizon_months: float | None = None
+    horizon: float | None = None
     group: str | None = None
+    standard_error: float | None = None
+    p_value: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse a number that only looks fine.
@@ -67,6 +71,8 @@ class Estimate:
             )
         if not 0 < self.level < 1 or self.n < 1 or not 0 <= self.events <= self.n:
             raise UndefinedEstimate(f"{self.method}: level {self.level}, n {self.n}, events {self.events} impossible")
+        if self.p_value is not None and not 0 <= self.p_value <= 1:
+            raise UndefinedEstimate(f"{self.method}: P value {self.p_value} impossible")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, every field present."""

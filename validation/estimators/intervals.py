@@ -5,10 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from scipy.special import expit, logit, ndtri
 
 from validation.estimators.estimate import Scale, UndefinedEstimate
+from validation.estimators.samples import require_between
+
+Interval = Literal["logit", "wald"]
+"""How to build the interval of a quantity between 0 and 1: on the logit scale, or as value ± z SE, which R gives."""
+
+SCALE_OF: dict[Interval, Scale] = {"logit": "logit", "wald": "identity"}
 
 
 @dataclass(frozen=True)
@@ -45,18 +52,27 @@ def on_scale(value: float, scale: Scale) -> float:
     return _TRANSFORMS[scale].forward(value)
 
 
+def from_scale(value: float, scale: Scale) -> float:
+    """Return what `on_scale` makes `value` of."""
+    return _TRANSFORMS[scale].inverse(value)
+
+
+def derivative(value: float, scale: Scale) -> float:
+    """Return the derivative of `on_scale` at the value, by which the delta method moves a standard error."""
+    return _TRANSFORMS[scale].derivative(value)
+
+
 def quantile(level: float) -> float:
     """Return the standard normal quantile of a two-sided interval: 1.96 for level 0.95.
 
     Raises:
         UndefinedEstimate: The level is not strictly between 0 and 1.
     """
-    if not 0 < level < 1:
-        raise UndefinedEstimate(f"the confidence level {level} does not lie between 0 and 1")
+    require_between("confidence level", level, 0, 1)
     return float(ndtri((1 + level) / 2))
 
 
-def interval(value: float, standard_error: float, scale: Scale, level: float) -> tuple[float, float]:
+def confidence_limits(value: float, standard_error: float, scale: Scale, level: float) -> tuple[float, float]:
     """Return the Wald interval on `scale`, mapped back; the standard error moves by the delta method.
 
     Args:
@@ -75,8 +91,7 @@ def interval(value: float, standard_error: float, scale: Scale, level: float) ->
         raise UndefinedEstimate(
             f"the estimate {value:g} has standard error {standard_error:g}: no interval", too_few=True
         )
-    transform = _TRANSFORMS[scale]
-    centre = transform.forward(value)
-    half_width = quantile(level) * standard_error * abs(transform.derivative(value))
-    limits = (transform.inverse(centre - half_width), transform.inverse(centre + half_width))
+    centre = on_scale(value, scale)
+    half_width = quantile(level) * standard_error * abs(derivative(value, scale))
+    limits = from_scale(centre - half_width, scale), from_scale(centre + half_width, scale)
     return min(limits), max(limits)

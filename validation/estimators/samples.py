@@ -1,10 +1,11 @@
-"""What every estimator demands of its arrays, and the two ways in which a horizon cuts follow-up."""
+"""What every estimator demands of its arrays and settings, and the two ways in which a horizon cuts follow-up."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from validation.estimators.estimate import UndefinedEstimate
@@ -80,6 +81,86 @@ def prediction_vector(values: ArrayLike, length: int) -> Floats:
     if vector.min() == vector.max():
         raise UndefinedEstimate(f"the prediction is {vector[0]:g} for all {length} patients")
     return vector
+
+
+def risk_vector(values: ArrayLike, length: int, name: str = "risk") -> Floats:
+    """Return predicted risks.
+
+    Raises:
+        UndefinedEstimate: As `finite_vector`, or a value outside [0, 1].
+    """
+    risks = finite_vector(name, values, length)
+    outside = int(np.count_nonzero((risks < 0) | (risks > 1)))
+    if outside:
+        raise UndefinedEstimate(f"{name} lies outside [0, 1] for {outside} of {length} patients")
+    return risks
+
+
+def require_between(name: str, value: float, low: float, high: float) -> None:
+    """Refuse a setting or an assumption outside its open range.
+
+    Raises:
+        UndefinedEstimate: The value is not strictly between `low` and `high`.
+    """
+    if not low < value < high:
+        raise UndefinedEstimate(f"the {name} {value:g} does not lie between {low:g} and {high:g}")
+
+
+def require_classes(cases: int, controls: int, *, least: int = 1, where: str = "") -> None:
+    """Refuse a sample with too few patients of either class.
+
+    Raises:
+        UndefinedEstimate: Fewer cases or controls than `least`.
+    """
+    if min(cases, controls) < least:
+        raise UndefinedEstimate(
+            f"{cases} cases and {controls} controls{where}: at least {least} of each needed", too_few=True
+        )
+
+
+def ascending_horizons(values: ArrayLike) -> Floats:
+    """Return a grid of horizons.
+
+    Raises:
+        UndefinedEstimate: As `finite_vector` (at least two), or not positive and strictly ascending.
+    """
+    horizons = finite_vector("horizons", values)
+    if horizons[0] <= 0 or np.any(np.diff(horizons) <= 0):
+        raise UndefinedEstimate("the horizons are not positive and strictly ascending")
+    return horizons
+
+
+def ascending_thresholds(values: ArrayLike, name: str = "thresholds") -> Floats:
+    """Return one or more thresholds of a probability.
+
+    Raises:
+        UndefinedEstimate: Not one-dimensional, empty, or not strictly ascending between 0 and 1.
+    """
+    thresholds: Floats = np.asarray(values, dtype=np.float64)
+    if thresholds.ndim != 1 or not thresholds.size or not np.all(np.diff([0.0, *thresholds, 1.0]) > 0):
+        raise UndefinedEstimate(f"the {name} do not ascend strictly between 0 and 1")
+    return thresholds
+
+
+def missing_values(values: ArrayLike) -> Bools:
+    """Say which values are missing: None, NaN, NaT or pandas' NA, whatever the others are."""
+    return np.asarray(pd.isna(np.asarray(values, dtype=object)), dtype=np.bool_)
+
+
+def group_index(name: str, values: ArrayLike, length: int) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the labels of the groups in ascending order, and for each patient the number of its label.
+
+    Raises:
+        UndefinedEstimate: Another length, or a missing label.
+    """
+    labels = np.asarray(values)
+    if labels.shape != (length,):
+        raise UndefinedEstimate(f"{name} has shape {labels.shape} for {length} patients")
+    missing = int(np.count_nonzero(missing_values(values)))
+    if missing:
+        raise UndefinedEstimate(f"{name} is missing for {missing} of {length} patients")
+    distinct, index = np.unique(labels, return_inverse=True)
+    return [str(x) for x in distinct.tolist()], index.astype(np.int64)
 
 
 def _within_follow_up(time: Floats, horizon: float) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from validation.estimators.estimate import Estimate, Scale, UndefinedEstimate
-from validation.estimators.intervals import inside, interval, on_scale, quantile
+from validation.estimators.intervals import confidence_limits, derivative, from_scale, inside, on_scale, quantile
 
 
 @pytest.mark.parametrize("scale", ["identity", "logit", "log", "log_log"])
@@ -17,7 +17,7 @@ from validation.estimators.intervals import inside, interval, on_scale, quantile
 @given(value=st.floats(0.05, 0.95), error=st.floats(1e-4, 0.05))
 def test_symmetric_on_the_scale(scale: Scale, value: float, error: float) -> None:
     """The value lies midway between the limits on the scale, and within them."""
-    lower, upper = interval(value, error, scale, 0.95)
+    lower, upper = confidence_limits(value, error, scale, 0.95)
 
     assert lower < value < upper
     if inside(lower, scale) and inside(upper, scale):
@@ -25,10 +25,22 @@ def test_symmetric_on_the_scale(scale: Scale, value: float, error: float) -> Non
         assert middle == pytest.approx(on_scale(value, scale), abs=1e-6)
 
 
+@pytest.mark.parametrize("scale", ["identity", "logit", "log", "log_log"])
+@settings(deadline=None)
+@given(value=st.floats(0.05, 0.95))
+def test_scales(scale: Scale, value: float) -> None:
+    """There and back is where one was; the derivative is the limit of the differences."""
+    assert from_scale(on_scale(value, scale), scale) == pytest.approx(value, abs=1e-12)
+    difference = (on_scale(value + 1e-6, scale) - on_scale(value - 1e-6, scale)) / 2e-6
+    assert derivative(value, scale) == pytest.approx(difference, rel=1e-5)
+
+
 def test_small_errors_agree_with_wald() -> None:
     """All scales give the Wald interval where the standard error is small."""
     for scale in ("logit", "log", "log_log"):
-        assert interval(0.7, 1e-5, scale, 0.9) == pytest.approx(interval(0.7, 1e-5, "identity", 0.9), abs=1e-9)
+        assert confidence_limits(0.7, 1e-5, scale, 0.9) == pytest.approx(
+            confidence_limits(0.7, 1e-5, "identity", 0.9), abs=1e-9
+        )
 
 
 def test_quantile() -> None:
@@ -43,13 +55,13 @@ def test_quantile() -> None:
         (0.0, 0.1, "log", 0.95, "edge of its range"),
         (0.7, 0.0, "logit", 0.95, "standard error 0: no interval"),
         (0.7, math.nan, "identity", 0.95, "standard error nan"),
-        (0.7, 0.1, "logit", 1.0, "level 1.0 does not lie"),
+        (0.7, 0.1, "logit", 1.0, "level 1 does not lie"),
     ],
 )
 def test_refuses(value: float, error: float, scale: Scale, level: float, reason: str) -> None:
     """No interval at the edge of the scale or without variance."""
     with pytest.raises(UndefinedEstimate, match=reason):
-        interval(value, error, scale, level)
+        confidence_limits(value, error, scale, level)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Whether predicted risks are right on average and over their whole range."""

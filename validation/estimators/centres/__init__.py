@@ -1,0 +1,1 @@
+"""Between centres: random-effects summaries and predictions for the next centre."""

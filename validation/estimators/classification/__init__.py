@@ -1,0 +1,1 @@
+"""Accuracy at a fixed threshold, with exact intervals."""

@@ -1,0 +1,1 @@
+"""Cut-offs chosen on development data, and what the search costs."""

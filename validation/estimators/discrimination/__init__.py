@@ -1,0 +1,1 @@
+"""How well predictions rank patients: AUC, average precision, concordance, time-dependent AUC."""

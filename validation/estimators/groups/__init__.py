@@ -1,0 +1,1 @@
+"""Comparison of groups: the tests behind a table of patient characteristics."""

@@ -1,0 +1,1 @@
+"""How close predicted risks come to what happened: Brier scores and prediction-error curves."""

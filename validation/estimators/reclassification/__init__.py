@@ -1,0 +1,1 @@
+"""What a second model changes: net reclassification improvement, integrated discrimination improvement."""

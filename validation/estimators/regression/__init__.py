@@ -1,0 +1,1 @@
+"""Binary regression: logistic, penalised logistic, spline bases."""

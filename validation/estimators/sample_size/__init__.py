@@ -1,0 +1,1 @@
+"""How many patients and events an external validation needs."""

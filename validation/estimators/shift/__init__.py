@@ -1,0 +1,1 @@
+"""How far a cohort lies from the one a model was developed on."""

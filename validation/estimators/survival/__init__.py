@@ -1,0 +1,1 @@
+"""Censored follow-up: Kaplan-Meier, log-rank, Cox regression and its checks."""

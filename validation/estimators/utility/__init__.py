@@ -1,0 +1,1 @@
+"""What decisions by a model are worth: net benefit and clinical impact."""
