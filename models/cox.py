@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from validation.estimators import cox as estimators_cox
+from validation.estimators.survival import cox as estimators_cox
 
 Array = NDArray[np.float64]
 

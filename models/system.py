@@ -159,7 +159,7 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
 class System(Protocol):
     """How one model is trained and exported; found by `ModelSpec.system_path`."""
 
-    def train(  # noqa: PLR0917 - the values of one training, each of its own type
+    def train(
         self,
         development: DevelopmentSet,
         params: TrainingParams,

@@ -28,7 +28,7 @@ from models.onnx_export import export_onnx
 from models.risk_models import RiskModels
 from models.system import DevelopmentSet, Progress, TrainingParams
 from models.training import Rows, Task, Trainer
-from validation.estimators.cutoffs import youden_cutoff_at_horizon
+from validation.estimators.cutoffs.youden import youden_cutoff_at_horizon
 from validation.estimators.samples import status_at_horizon
 
 SEQUENCES = ("t2w", "adc")
@@ -51,7 +51,7 @@ METHOD = (
 class MriDistantMetastasis:
     """The training system of `mri_distant_metastasis`; see `models.system.System` for the contract."""
 
-    def train(  # noqa: PLR0917 - as the protocol
+    def train(
         self,
         development: DevelopmentSet,
         params: TrainingParams,

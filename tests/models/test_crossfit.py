@@ -16,7 +16,7 @@ from models.crossfit import assign_folds, cross_fit, split_tuning
 from models.training import Rows, Task
 from tests.models.small_task import small_trainer
 from tests.models.specimens import Notebook
-from validation.estimators.calibration import cox_calibration_slope
+from validation.estimators.calibration.survival import cox_calibration_slope
 
 IDS = [f"P{number:03d}" for number in range(100)]
 STATUS = np.array([1.0] * 22 + [0.0] * 70 + [np.nan] * 8)
@@ -144,7 +144,7 @@ def test_external_slope_is_near_one(tmp_path: Path) -> None:
         model = fit_cox(["score"], scores[:, None], event, time_months, [36])
         logits = trainer.predict(contrast_task(outside, np.zeros(4000)), fitted.refitted.state, np.arange(4000))
         linear_predictor = model.linear_predictor(1 / (1 + np.exp(-logits.astype(float)))[:, None])
-        return cox_calibration_slope(outside_time, outside_event, linear_predictor, horizon_months=36).value
+        return cox_calibration_slope(outside_time, outside_event, linear_predictor, horizon=36).value
 
     out_of_fold = slope(fitted.outputs)
     in_sample = slope(trainer.predict(task, fitted.refitted.state, np.arange(500)))

@@ -1,0 +1,70 @@
+"""Treatment by signature: equal to R, invariances, and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.reference import from_r, gbsg
+from validation.estimators.estimate import UndefinedEstimate
+from validation.estimators.survival.cox import fit_cox
+from validation.estimators.survival.interaction import treatment_interaction
+
+
+@pytest.mark.parametrize("name", ["lpA_x_hormon", "pgr20_x_hormon"])
+def test_equals_r(name: str) -> None:
+    """Coefficients, standard errors, Wald and likelihood ratio test of coxph, for a continuous and a binary one."""
+    data, expected = gbsg(), from_r()["interaction"][name]
+    signature = data.lpA if name == "lpA_x_hormon" else (data.pgr >= 20).astype(float)
+    found = treatment_interaction(data.time, data.status, data.hormon, signature, at=(1,))
+
+    assert found.fit.coefficients == pytest.approx(list(expected["coef"].values()), abs=1e-9)
+    assert np.sqrt(np.diag(found.fit.covariance)) == pytest.approx(expected["se"], abs=1e-9)
+    assert found.wald.p_value == pytest.approx(expected["wald_p"], abs=1e-9)
+    assert found.likelihood_ratio.chi_square == pytest.approx(expected["LR"], abs=1e-9)
+    assert found.likelihood_ratio.p_value == pytest.approx(expected["LR_p"], abs=1e-9)
+    assert list(found.summary.hazard_ratios) == ["treatment", "signature", "treatment:signature"]
+
+
+def test_effect_within_groups_equals_r() -> None:
+    """Hazard ratio of treatment in each group, and its standard error in the second."""
+    data, expected = gbsg(), from_r()["interaction"]["pgr20_x_hormon"]
+    found = treatment_interaction(data.time, data.status, data.hormon, data.pgr >= 20, at=(0, 1))
+    low, high = found.treatment
+
+    assert (low.value, high.value) == pytest.approx((expected["HR_in0"], expected["HR_in1"]), abs=1e-9)
+    assert high.standard_error == pytest.approx(expected["se_in1"] * high.value, abs=1e-9)
+    assert (low.group, high.group, high.n, high.events) == ("signature 0", "signature 1", 686, 299)
+
+
+def test_effect_does_not_depend_on_the_zero_of_the_signature() -> None:
+    """A signature in other units gives the same effects of treatment at the same patients, and the same tests."""
+    data = gbsg()
+    plain = treatment_interaction(data.time, data.status, data.hormon, data.lpA, at=(0.5, 1.5))
+    other = treatment_interaction(data.time, data.status, data.hormon, 10 * data.lpA - 7, at=(-2, 8))
+
+    for one, two in zip(plain.treatment, other.treatment, strict=True):
+        assert [two.value, two.lower, two.upper] == pytest.approx([one.value, one.lower, one.upper], rel=1e-9)
+    assert other.likelihood_ratio.chi_square == pytest.approx(plain.likelihood_ratio.chi_square, abs=1e-9)
+    assert other.wald.chi_square == pytest.approx(plain.wald.chi_square, rel=1e-9)
+
+
+def test_effect_in_the_reference_group() -> None:
+    """At 0 the effect is the coefficient of treatment."""
+    data = gbsg()
+    x = np.column_stack([data.hormon, data.grade3, data.hormon * data.grade3])
+    fit = fit_cox(data.time, data.status, x)
+    (effect,) = treatment_interaction(data.time, data.status, data.hormon, data.grade3, at=(0,)).treatment
+
+    assert np.log(effect.value) == pytest.approx(fit.coefficients[0])
+
+
+def test_refuses() -> None:
+    """Values that nobody has, treatments other than yes and no, a signature that is the same for all."""
+    data = gbsg()
+    with pytest.raises(UndefinedEstimate, match="lies between 0 and 1: no effect of treatment at 2"):
+        treatment_interaction(data.time, data.status, data.hormon, data.grade3, at=(2,))
+    with pytest.raises(UndefinedEstimate, match="treatment holds other values than 0 and 1"):
+        treatment_interaction(data.time, data.status, data.hormon + 1, data.grade3, at=(0,))
+    with pytest.raises(UndefinedEstimate, match="is 1 for all 686 patients"):
+        treatment_interaction(data.time, data.status, data.hormon, np.ones(686), at=(1,))
