@@ -22,10 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from validation.estimators.auc import auc_at_horizon
-from validation.estimators.concordance import harrell_c
+from validation.estimators.catalogue.entry import Settings, SurvivalSample
+from validation.estimators.catalogue.survival import SURVIVAL
+from validation.estimators.discrimination.auc import auc_at_horizon
+from validation.estimators.discrimination.concordance import harrell_c
 from validation.estimators.estimate import UndefinedEstimate
-from validation.estimators.registry import ESTIMATORS, Sample
 from validation.evidence import write_json
 from validation.gates.base import State
 from validation.gates.independence import COMPARISONS
@@ -124,13 +125,14 @@ def simulate(scenario: Scenario, rng: np.random.Generator) -> Simulated:
 
 
 def measure(spec: EstimateSpec, level: float, cohort: Simulated) -> dict[str, Any]:
-    """Return the entry of the evidence, as `validation.assess` would write it."""
-    sample = Sample(cohort.time_months, cohort.event, cohort.predictions[spec.prediction], level, spec.horizon_months)
+    """Return the entry of the evidence, as `validation.evaluate` would write it."""
+    settings = Settings(level, spec.horizon_months)
+    sample = SurvivalSample(cohort.time_months, cohort.event, cohort.predictions[spec.prediction], settings)
     about = {"id": spec.id, "estimator": spec.estimator, "prediction": spec.prediction}
     try:
-        return {**about, **ESTIMATORS[spec.estimator].estimate(sample).to_dict()}
+        return {**about, **SURVIVAL[spec.estimator].estimate(sample).to_dict()}
     except UndefinedEstimate as undefined:
-        counts = {"n": len(cohort.event), "events": int(cohort.event.sum()), "horizon_months": spec.horizon_months}
+        counts = {"n": len(cohort.event), "events": int(cohort.event.sum()), "horizon": spec.horizon_months}
         return {**about, "value": None, "reason": str(undefined), "too_few": undefined.too_few, **counts}
 
 

@@ -28,8 +28,8 @@ from pipelines.oracle import against_oracle, oracle_text
 from pipelines.params import load_params
 from registry.artefact import read_artefact
 from registry.errors import Refusal
-from validation.assess import assess
 from validation.cohort import load_cohort, load_outcomes
+from validation.evaluate import evaluate_cohort
 from validation.evidence import read_evidence, write_json
 from validation.protocol import load_protocol
 from validation.report import as_text
@@ -111,7 +111,7 @@ def paper_sized_verdict(model: str, cohort: str) -> Verdict:
     chosen = set(part.patients["patient_id"])
     predictions, outcomes = pd.read_parquet(predictions_table(model, cohort)), load_outcomes(whole)
     on_disk = read_evidence(evidence_file(model, cohort))
-    evidence = assess(
+    evidence = evaluate_cohort(
         load_protocol(protocol_file(params.model(model).architecture)),
         artefact.contract,
         part,

@@ -11,10 +11,10 @@ from pipelines.layout import artifact_folder, cohort_folder, evidence_file, pred
 from pipelines.params import load_params
 from pipelines.stage import run_stage
 from registry.artefact import read_artefact
-from validation.assess import assess
 from validation.cohort import load_cohort, load_outcomes
 from validation.digests import file_sha256
 from validation.errors import InputError
+from validation.evaluate import evaluate_cohort
 from validation.evidence import write_json
 from validation.protocol import load_protocol
 
@@ -29,7 +29,7 @@ def evaluate(model: str, cohort: str) -> None:
     patients = load_cohort(cohort_folder(cohort))
     tables = {name: file_sha256(patients.folder / file) for name, file in patients.meta.tables.items()}
     predictions = _read_predictions(model, cohort, artefact.digest, tables["patients"])
-    evidence = assess(
+    evidence = evaluate_cohort(
         load_protocol(protocol_file(load_params().model(model).architecture)),
         artefact.contract,
         patients,

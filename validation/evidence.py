@@ -20,8 +20,10 @@ _KEYS = _ABOUT | frozenset(("patients", "estimates", "curves", "digests"))
 _PATIENT_KEYS = frozenset(("declared", "predicted", "failed", "with_missing_covariates"))
 _DIGEST_KEYS = frozenset(("artifact", "predictions", "outcomes", "patients", "analysis"))
 _ENTRY_KEYS = frozenset(("id", "estimator", "prediction", "value", "n", "events"))
-_DEFINED_KEYS = _ENTRY_KEYS | frozenset(("lower", "upper", "level", "method", "scale", "horizon_months", "group"))
-_UNDEFINED_KEYS = _ENTRY_KEYS | frozenset(("reason", "too_few", "horizon_months"))
+_DEFINED_KEYS = _ENTRY_KEYS | frozenset(
+    ("lower", "upper", "level", "method", "scale", "horizon", "group", "standard_error", "p_value")
+)
+_UNDEFINED_KEYS = _ENTRY_KEYS | frozenset(("reason", "too_few", "horizon"))
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
@@ -146,6 +148,7 @@ def _check_entry(entry: Any, where: str) -> None:
     if undefined:
         return
     _require_numbers(entry, ("value", "lower", "upper", "level"), where)
+    _require_numbers(entry, tuple(key for key in ("standard_error", "p_value") if entry[key] is not None), where)
     if entry["scale"] not in get_args(Scale):
         raise InputError(f"{where} key scale", repr(entry["scale"]), " or ".join(get_args(Scale)), _REMEDY)
 

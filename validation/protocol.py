@@ -14,7 +14,7 @@ import yaml
 from validation.digests import json_sha256
 from validation.documents import read_yaml
 from validation.errors import InputError
-from validation.estimators.registry import ESTIMATORS
+from validation.estimators.catalogue.survival import SURVIVAL
 from validation.gates import GATES
 from validation.gates.base import SIDES, GateSpec, Limit, Side
 
@@ -28,7 +28,7 @@ class EstimateSpec:
 
     Attributes:
         id: Name in protocol and evidence.
-        estimator: Name in `ESTIMATORS`.
+        estimator: Name in `SURVIVAL`.
         prediction: Column of the predictions.
         horizon_months: Horizon, if the estimator takes one.
     """
@@ -164,9 +164,10 @@ def _estimate(file: Path, position: int, value: Any) -> EstimateSpec:
     path = ("analysis", "estimates", position)
     block = _Block(file, path, value, frozenset(("id", "estimator", "prediction", "horizon_months")))
     name = block.take("estimator", str, "the name of an estimator")
-    if name not in ESTIMATORS:
-        raise block.error("estimator", f"unknown estimator {name}", f"one of {', '.join(ESTIMATORS)}")
-    wanted = ESTIMATORS[name].horizon == "required" or "horizon_months" in block.value
+    known = [name for name, entry in SURVIVAL.items() if entry.needs <= {"cutoff"}]  # what cohort and contract can give
+    if name not in known:
+        raise block.error("estimator", f"unknown estimator {name}", f"one of {', '.join(known)}")
+    wanted = SURVIVAL[name].horizon == "required" or "horizon_months" in block.value
     horizon = block.number("horizon_months", 0, math.inf) if wanted else None
     return EstimateSpec(block.name("id"), name, block.name("prediction"), horizon)
 
@@ -215,7 +216,7 @@ def _target(block: _Block, measures: str, analysis: Analysis) -> EstimateSpec:
     if found is None:
         known = ", ".join(estimate.id for estimate in analysis.estimates)
         raise block.error("estimate", f"no estimate {name} in the analysis", f"one of {known}")
-    if ESTIMATORS[found.estimator].measures != measures:
+    if SURVIVAL[found.estimator].measures != measures:
         raise block.error("estimate", f"{name}, a {found.estimator}", f"an estimate of {measures}")
     return found
 
@@ -230,7 +231,7 @@ def _gate(file: Path, position: int, value: Any, analysis: Analysis) -> GateSpec
     gate, estimate, minimum, bounds = GATES[kind], None, None, (-math.inf, math.inf)
     if gate.measures:
         target = _target(block, gate.measures, analysis)
-        estimate, bounds = target.id, ESTIMATORS[target.estimator].bounds
+        estimate, bounds = target.id, SURVIVAL[target.estimator].bounds
         minimum = block.take("minimum_events", int, "a number of events, at least 1")
         if minimum < 1:
             raise block.error("minimum_events", repr(minimum), "at least 1")

@@ -55,7 +55,7 @@ class Column:
         if self.type == "date":
             return "a date written YYYY-MM-DD"
         if self.type == "text":
-            return f"text matching {self.pattern}" if self.pattern else "text"
+            return (f"text matching {self.pattern}" if self.pattern else "text") + ", each once" * self.unique
         words = [
             f"above {self.above:g}" if self.above is not None else "",
             f"at least {self.minimum:g}" if self.minimum is not None else "",

@@ -27,8 +27,8 @@ analysis:
     external: [mri_external, mri_second]
   estimates:
     - {id: c, estimator: harrell_c, prediction: lp}
-    - {id: slope, estimator: cox_calibration_slope, prediction: lp, horizon_months: 36}
-    - {id: oe, estimator: observed_expected_ratio, prediction: risk_36m, horizon_months: 36}
+    - {id: slope, estimator: calibration_slope, prediction: lp, horizon_months: 36}
+    - {id: oe, estimator: oe_ratio, prediction: risk_36m, horizon_months: 36}
 gates:
   - {id: concordance, kind: discrimination, estimate: c, above: 0.65, minimum_events: 50, blocking: true, SAID}
   - {id: slope, kind: calibration, estimate: slope, between: [0.7, 1.4], minimum_events: 50, blocking: true, SAID}
@@ -54,15 +54,15 @@ def protocol(folder: Path, *replacements: tuple[str, str]) -> Protocol:
 def estimate(name: str, value: float, lower: float, upper: float, **changes: Any) -> dict[str, Any]:
     """An entry of the evidence."""
     defined = {"value": value, "lower": lower, "upper": upper, "level": 0.95, "n": 500, "events": 150, "method": "M"}
-    kind = {"c": ("harrell_c", "lp", "logit", None), "slope": ("cox_calibration_slope", "lp", "identity", 36.0)}
-    estimator, prediction, scale, horizon = kind.get(name, ("observed_expected_ratio", "risk_36m", "log", 36.0))
-    entry = {"id": name, "estimator": estimator, "prediction": prediction, "scale": scale, "horizon_months": horizon}
-    return {**entry, **defined, "group": None, **changes}
+    kind = {"c": ("harrell_c", "lp", "logit", None), "slope": ("calibration_slope", "lp", "identity", 36.0)}
+    estimator, prediction, scale, horizon = kind.get(name, ("oe_ratio", "risk_36m", "log", 36.0))
+    entry = {"id": name, "estimator": estimator, "prediction": prediction, "scale": scale, "horizon": horizon}
+    return {**entry, **defined, "group": None, "standard_error": None, "p_value": None, **changes}
 
 
 def undefined(name: str, reason: str, too_few: bool, events: int) -> dict[str, Any]:
     """An entry of the evidence without value."""
-    entry = {"id": name, "estimator": "harrell_c", "prediction": "lp", "horizon_months": None}
+    entry = {"id": name, "estimator": "harrell_c", "prediction": "lp", "horizon": None}
     return {**entry, "value": None, "reason": reason, "too_few": too_few, "n": 500, "events": events}
 
 

@@ -160,7 +160,7 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> CohortReport:
         ("outcomes.ids", "outcomes.csv", None, "patient_id", "no outcome for this patient"),
     ],
 )
-def test_every_damage_is_found_with_its_place(  # noqa: PLR0917 - parametrised
+def test_every_damage_is_found_with_its_place(
     damaged: CohortReport, check: str, file: str, row: int | None, column: str, found: str
 ) -> None:
     """One run finds all damages, each under its own check with file, row, column and what was found."""

@@ -78,7 +78,7 @@ def t2w(change: Callable[[NDArray[np.float32]], Any], spacing_mm: tuple[float, f
         ("dwi_b1000", (B0 * (B0 > 380), DWI_SPACING_MM), {"grid", "diffusion"}, "fewer than half of the voxels"),
     ],
 )
-def test_damaged_image_is_found(  # noqa: PLR0917 - parametrised
+def test_damaged_image_is_found(
     tmp_path: Path, cells: dict[str, str], image: str, volume: Any, kinds: set[str], found: str
 ) -> None:
     """Wrong units, ranges, constants, gaps, empty or foreign masks and swapped b-values each fail their own check."""

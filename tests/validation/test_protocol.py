@@ -69,7 +69,7 @@ def test_digests(tmp_path: Path) -> None:
         ("risk_36m, horizon_months: 36", "risk_36m", 13, "horizon_months: nothing"),
         ("kind: discrimination", "kind: discriminaton", 15, "unknown kind discriminaton"),
         ("estimate: c,", "estimate: d,", 15, "no estimate d in the analysis; expected one of c, slope, oe"),
-        ("estimate: c,", "estimate: oe,", 15, "oe, a observed_expected_ratio; expected an estimate of discrimination"),
+        ("estimate: c,", "estimate: oe,", 15, "oe, a oe_ratio; expected an estimate of discrimination"),
         ("above: 0.65", "above: 1.65", 15, "a number between 0 and 1"),
         ("above: 0.65", "above: 1e-1", 15, "above: '1e-1'"),
         ("above: 0.65", "below: 0.65", 15, "exactly one of above"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from validation.estimators.proportion import patients_to_settle, proportion_exact
+from validation.estimators.classification.proportion import patients_to_settle, proportion_exact
 from validation.gates.base import Answer, Case, GateSpec, Needed, Side, State
 from validation.gates.provenance import checked_tables, development_problem, evidence_problem
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from validation.estimators.estimate import Estimate, Scale
-from validation.estimators.intervals import interval, on_scale
+from validation.estimators.intervals import confidence_limits, on_scale
 from validation.gates.base import Limit, Side, limit_from_dict
 
 
@@ -41,7 +41,7 @@ def test_state(side: Side, values: tuple[float, ...], lower: float, upper: float
 def with_events(value: float, scale: Scale, events: int, spread: float) -> Estimate:
     """An estimate whose standard error shrinks with the square root of its events."""
     error = spread / events**0.5
-    lower, upper = interval(value, error, scale, 0.95)
+    lower, upper = confidence_limits(value, error, scale, 0.95)
     return Estimate(value, lower, upper, 0.95, 4 * events, events, "M", scale)
 
 

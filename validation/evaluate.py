@@ -1,4 +1,4 @@
-"""Assessment: predictions and outcomes of one cohort in, evidence out. Knows neither images nor models nor limits."""
+"""Evaluation of a cohort by its protocol: predictions and outcomes in, evidence out; no images, models or limits."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from validation.errors import InputError
+from validation.estimators.catalogue.entry import Settings, SurvivalSample
+from validation.estimators.catalogue.survival import SURVIVAL
 from validation.estimators.estimate import UndefinedEstimate
-from validation.estimators.registry import ESTIMATORS, Sample
 from validation.evidence import SCHEMA, check_evidence
 from validation.protocol import EstimateSpec, Protocol
 
@@ -88,33 +89,31 @@ def _undefined(spec: EstimateSpec, predicted: _Predicted, undefined: UndefinedEs
         "too_few": undefined.too_few,
         "n": len(predicted.table),
         "events": _events(spec, predicted),
-        "horizon_months": spec.horizon_months,
+        "horizon": spec.horizon_months,
     }
 
 
-def _sample(spec: EstimateSpec, level: float, cutoffs: Mapping[str, float], predicted: _Predicted) -> Sample:
-    return Sample(
-        time_months=predicted.time_months,
+def _sample(spec: EstimateSpec, level: float, cutoffs: Mapping[str, float], predicted: _Predicted) -> SurvivalSample:
+    return SurvivalSample(
+        time=predicted.time_months,
         event=predicted.event,
         prediction=predicted.table[spec.prediction].to_numpy(dtype=np.float64),
-        level=level,
-        horizon=spec.horizon_months,
-        cutoff=cutoffs.get(spec.prediction) if ESTIMATORS[spec.estimator].needs_cutoff else None,
+        settings=Settings(level, spec.horizon_months, cutoff=cutoffs.get(spec.prediction)),
     )
 
 
-def _measure(spec: EstimateSpec, sample: Sample, predicted: _Predicted) -> dict[str, Any]:
+def _measure(spec: EstimateSpec, sample: SurvivalSample, predicted: _Predicted) -> dict[str, Any]:
     try:
-        measured = ESTIMATORS[spec.estimator].estimate(sample).to_dict()
+        measured = SURVIVAL[spec.estimator].estimate(sample).to_dict()
     except UndefinedEstimate as undefined:
         measured = _undefined(spec, predicted, undefined)
     return {"id": spec.id, "estimator": spec.estimator, "prediction": spec.prediction, **measured}
 
 
-def _curves(samples: Mapping[EstimateSpec, Sample]) -> dict[str, Any]:
+def _curves(samples: Mapping[EstimateSpec, SurvivalSample]) -> dict[str, Any]:
     curves: dict[str, Any] = {}
     for spec, sample in samples.items():
-        curve = ESTIMATORS[spec.estimator].curve
+        curve = SURVIVAL[spec.estimator].curve
         if curve is not None:
             try:
                 curves[spec.id] = curve(sample)
@@ -136,12 +135,12 @@ def _check_contract(protocol: Protocol, contract: Mapping[str, Any], columns: se
             raise InputError(
                 f"protocol estimate {spec.id}", f"prediction {spec.prediction}", "a predicted column", remedy
             )
-        if ESTIMATORS[spec.estimator].needs_cutoff and not isinstance(cutoffs.get(spec.prediction), float | int):
+        if "cutoff" in SURVIVAL[spec.estimator].needs and not isinstance(cutoffs.get(spec.prediction), float | int):
             found = f"no cut-off of {spec.prediction}"
             raise InputError("contract.json key cutoffs", found, f"the cut-off that {spec.id} needs", remedy)
 
 
-def assess(
+def evaluate_cohort(
     protocol: Protocol,
     contract: Mapping[str, Any],
     cohort: Cohort,

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from tests.reference import from_r, gbsg
-from validation.assess import assess
 from validation.cohort import Cohort, CohortMeta, Endpoint, Period
 from validation.errors import InputError
+from validation.evaluate import evaluate_cohort
 from validation.evidence import check_evidence, encode
 from validation.protocol import Protocol, load_protocol
 
@@ -26,9 +26,9 @@ analysis:
   cohorts: {external: [gbsg]}
   estimates:
     - {id: c, estimator: harrell_c, prediction: lp}
-    - {id: auc, estimator: auc_delong, prediction: lp, horizon_months: 36}
-    - {id: slope, estimator: cox_calibration_slope, prediction: lp}
-    - {id: oe, estimator: observed_expected_ratio, prediction: risk_36m, horizon_months: 36}
+    - {id: auc, estimator: auc, prediction: lp, horizon_months: 36}
+    - {id: slope, estimator: calibration_slope, prediction: lp}
+    - {id: oe, estimator: oe_ratio, prediction: risk_36m, horizon_months: 36}
     - {id: km, estimator: kaplan_meier_by_cutoff, prediction: lp, horizon_months: 36}
 gates:
   - {id: c, kind: discrimination, estimate: c, above: 0.6, minimum_events: 50, blocking: true, hazard: H, source: S}
@@ -98,7 +98,7 @@ def with_failures(count: int) -> pd.DataFrame:
 def assessed(plan: Protocol, **changes: Any) -> dict[str, Any]:
     """Evidence on gbsg, with some inputs replaced."""
     given = {"contract": CONTRACT, "cohort": cohort(), "predictions": predictions(), "outcomes": outcomes(), **changes}
-    return assess(plan, digests=DIGESTS, **given)
+    return evaluate_cohort(plan, digests=DIGESTS, **given)
 
 
 def test_estimates_equal_r(plan: Protocol) -> None:

@@ -1,0 +1,1 @@
+"""Assessment of a table of predictions: every estimate that the columns allow, for someone who has only a CSV."""
