@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -110,6 +110,69 @@ def predict(
     from pipelines.commands import predict_with_registered
 
     raise typer.Exit(predict_with_registered(name, alias, folder, output))
+
+
+Name = str | None
+Names = list[str] | None
+Numbers = list[float] | None
+
+
+def _option(help_text: str, *declarations: str) -> Any:
+    return typer.Option(*declarations, help=help_text, show_default=False)
+
+
+@app.command()
+def assess(
+    table: Annotated[Path, typer.Argument(help="CSV or parquet table, one row per patient.", show_default=False)],
+    time: Annotated[Name, _option("Column of follow-up, in any unit.")] = None,
+    event: Annotated[Name, _option("Column: 1 for the event, 0 without.")] = None,
+    linear_predictor: Annotated[Name, _option("Column of the prediction: higher means earlier event.")] = None,
+    risk: Annotated[Names, _option("HORIZON=COLUMN of predicted risks, as 36=risk_36m; repeat.")] = None,
+    outcome: Annotated[Name, _option("Column: 1 for cases, 0 for controls (instead of --time).")] = None,
+    probability: Annotated[Name, _option("Column of the predicted probability of being a case.")] = None,
+    compare: Annotated[Name, _option("Column of a second model's linear predictor or probability.")] = None,
+    compare_risk: Annotated[Names, _option("HORIZON=COLUMN of the second model's risks; repeat.")] = None,
+    horizon: Annotated[Numbers, _option("Prediction horizon, in the unit of --time; repeat.")] = None,
+    threshold: Annotated[Numbers, _option("Risk from which on one treats; repeat. 0.5 for a binary outcome.")] = None,
+    patient: Annotated[Name, _option("Column of identifiers; no patient may occur twice.")] = None,
+    cluster: Annotated[Name, _option("Column of patients that have several rows.")] = None,
+    centre: Annotated[Name, _option("Column of centres: each apart, and what the next may bring.")] = None,
+    subgroup: Annotated[Names, _option("Column whose values are assessed apart; repeat.")] = None,
+    level: Annotated[float, typer.Option(help="Two-sided confidence level.")] = 0.95,
+    bootstrap: Annotated[
+        int | None, _option("Replicates, 0 for none; by default 2000, or 200 above 10000 rows.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 1,
+    output: Annotated[Path | None, _option("File to write every estimate to, as JSON.", "--json")] = None,
+) -> None:
+    """Estimate how good predictions are, from a table that holds nothing but predictions and outcomes.
+
+    Either --time, --event and --linear-predictor, or --outcome and --probability. Reads TABLE; writes the JSON file, if
+    one is named. What the data cannot define is listed with the reason. Exits with 0 when done, 2 on bad input or use
+    or when nothing can be estimated, 4 on an internal error. docs/estimates.md explains every estimate.
+    """
+    from pipelines.assess import Options, assess_table
+
+    options = Options(
+        time=time,
+        event=event,
+        linear_predictor=linear_predictor,
+        risk=risk or (),
+        outcome=outcome,
+        probability=probability,
+        compare=compare,
+        compare_risk=compare_risk or (),
+        horizon=horizon or (),
+        threshold=threshold or (),
+        patient=patient,
+        cluster=cluster,
+        centre=centre,
+        subgroup=subgroup or (),
+        level=level,
+        bootstrap=bootstrap,
+        seed=seed,
+    )
+    raise typer.Exit(assess_table(table, options, output))
 
 
 @app.command()
