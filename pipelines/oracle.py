@@ -11,8 +11,8 @@ import pandas as pd
 from pipelines.layout import cohort_folder, evidence_file, oracle_table
 from validation.cohort import load_cohort, load_outcomes
 from validation.errors import InputError
-from validation.estimators.auc import auc_at_horizon
-from validation.estimators.concordance import harrell_c
+from validation.estimators.discrimination.auc import auc_at_horizon
+from validation.estimators.discrimination.concordance import harrell_c
 from validation.evidence import read_evidence
 
 HORIZON_MONTHS = 36

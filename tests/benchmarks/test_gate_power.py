@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
+from tests.benchmarks.loading import ROOT, benchmark
 from validation.evidence import read_json
 from validation.protocol import Protocol, load_protocol
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def gate_power() -> ModuleType:
     """The script, imported as a module."""
-    spec = spec_from_file_location("gate_power", ROOT / "benchmarks" / "gate_power.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules["gate_power"] = module
-    spec.loader.exec_module(module)
-    return module
+    return benchmark("gate_power")
 
 
 @pytest.fixture(scope="module")
