@@ -48,6 +48,14 @@ CASES: list[Any] = [
 ]
 
 
+AT_HORIZONS = [
+    case
+    for case in CASES
+    if isinstance(case.values[1], SurvivalSample)
+    and (case.values[0].horizon == "required" or "grid" in case.values[0].needs)
+]
+
+
 def reordered(sample: Any, order: np.ndarray) -> Any:
     """The same rows in another order."""
     if isinstance(sample, BinarySample):
@@ -159,6 +167,31 @@ def test_refuses_a_cohort_without_events(entry: Estimator[Any], sample: Any, req
         return
     with pytest.raises(UndefinedEstimate, match=r"no event|0 cases|no case|one class"):
         entry.estimate(replace(sample, event=np.zeros(len(sample.event), dtype=bool)))
+
+
+@pytest.mark.parametrize(("entry", "sample"), CASES)
+def test_a_single_event(entry: Estimator[Any], sample: Any) -> None:
+    """One event gives an honest estimate or a reason that more would help, never an exception of another kind."""
+    first = int(np.flatnonzero(sample.event)[0])
+    single = replace(sample, event=np.arange(len(sample.event)) == first)
+    try:
+        estimate = entry.estimate(single)
+    except UndefinedEstimate as undefined:
+        reason, too_few = str(undefined), undefined.too_few
+    else:
+        reason, too_few = estimate.method, estimate.lower <= estimate.value <= estimate.upper
+
+    assert reason
+    assert too_few
+
+
+@pytest.mark.parametrize(("entry", "sample"), AT_HORIZONS)
+def test_everybody_censored_before_the_horizon(entry: Estimator[SurvivalSample], sample: SurvivalSample) -> None:
+    """Nothing is said about a horizon that nobody reached."""
+    kept = sample.time < 2.9
+    short = reordered(sample, np.flatnonzero(kept & ~sample.event | kept & sample.event & (np.arange(686) % 3 == 0)))
+    with pytest.raises(UndefinedEstimate, match="beyond follow-up"):
+        entry.estimate(replace(short, horizons=np.array([3.0, 5.0]), risks=short.risks[:, 1:]))
 
 
 @pytest.mark.parametrize(("entry", "sample"), CASES)
