@@ -6,15 +6,17 @@ import math
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from validation.assess.assessment import assess
 from validation.assess.questions import Plan
+from validation.assess.remarks import remarks
 from validation.assess.report import as_document, as_text
-from validation.assess.table import BinaryColumns, Grouping, SurvivalColumns, read_predictions
+from validation.assess.table import BinaryColumns, Grouping, PredictionTable, SurvivalColumns, read_predictions
 from validation.errors import InputError
 from validation.evidence import write_json
 
@@ -80,34 +82,37 @@ def _risks(option: str, given: Sequence[str]) -> dict[float, str]:
 
 
 def _columns(options: Options) -> SurvivalColumns | BinaryColumns:
-    survival = {
-        "--time": options.time,
-        "--event": options.event,
-        "--linear-predictor": options.linear_predictor,
-    }
+    predictor = options.linear_predictor or " ".join(options.risk)
+    survival = {"--time": options.time, "--event": options.event, "--linear-predictor or --risk": predictor}
     binary = {"--outcome": options.outcome, "--probability": options.probability}
-    of_survival = [name for name, value in survival.items() if value] + ["--risk"] * bool(options.risk)
+    of_survival = [name for name, value in survival.items() if value]
     of_binary = [name for name, value in binary.items() if value]
     if of_survival and of_binary:
         raise InputError("options", f"{of_survival[0]} and {of_binary[0]}", "one kind of outcome", USE)
     wanted = binary if of_binary else survival
     missing = [name for name, value in wanted.items() if not value]
     if missing:
-        kinds = "--time, --event and --linear-predictor, or --outcome and --probability"
+        kinds = "--time, --event and a prediction, or --outcome and --probability"
         raise InputError("options", f"no {', '.join(missing)}", kinds, USE)
     if options.outcome and options.probability:
         if options.horizon or options.compare_risk:
             raise InputError("options", "--horizon or --compare-risk", "none for a binary outcome", USE)
         return BinaryColumns(options.outcome, options.probability, options.compare)
-    if options.compare_risk and not options.compare:
-        raise InputError("options", "--compare-risk without --compare", "the second model's linear predictor", USE)
+    return _survival_columns(options)
+
+
+def _survival_columns(options: Options) -> SurvivalColumns:
+    risks, others = _risks("--risk", options.risk), _risks("--compare-risk", options.compare_risk)
+    for horizon in others:
+        if horizon not in risks:
+            found = f"{horizon:g}={others[horizon]} without a risk of the first model there"
+            raise InputError("option --compare-risk", found, "a horizon of --risk", USE)
+    if options.compare and options.linear_predictor is None:
+        raise InputError("options", "--compare without --linear-predictor", "the same kind of prediction twice", USE)
+    if options.threshold and not risks:
+        raise InputError("options", "--threshold without --risk", "a risk that the threshold is compared with", USE)
     return SurvivalColumns(
-        str(options.time),
-        str(options.event),
-        str(options.linear_predictor),
-        _risks("--risk", options.risk),
-        options.compare,
-        _risks("--compare-risk", options.compare_risk),
+        str(options.time), str(options.event), options.linear_predictor, risks, options.compare, others
     )
 
 
@@ -128,8 +133,8 @@ def plan_of(options: Options) -> Plan:
     risks = columns.risks if isinstance(columns, SurvivalColumns) else {}
     thresholds = options.threshold or ((0.5,) if isinstance(columns, BinaryColumns) else ())
     _within("--level", [options.level], 0.5, 1)
-    if options.seed < 0:
-        raise InputError("option --seed", str(options.seed), "0 or more", USE)
+    if not 0 <= options.seed < 2**63:
+        raise InputError("option --seed", str(options.seed), "0 or more, below 2^63", USE)
     if options.bootstrap is not None and options.bootstrap != 0 and not 100 <= options.bootstrap <= 1_000_000:
         raise InputError("option --bootstrap", str(options.bootstrap), "0 for none, or 100 to 1000000", USE)
     return Plan(
@@ -149,30 +154,57 @@ def _progress(what: str) -> None:
         sys.stderr.flush()
 
 
-def _require_output(path: Path) -> None:
-    if path.is_dir() or not path.absolute().parent.is_dir() or not os.access(path.absolute().parent, os.W_OK):
-        raise InputError(str(path), "no file that can be written", "a file in an existing folder", "Name another file.")
+def _require_output(path: Path, table: Path) -> None:
+    """Refuse, before any work, an output that is not a new or an ordinary file, or that is the table itself."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        found = "a link, folder or device"
+    elif path.exists() and table.exists() and path.samefile(table):
+        found = "the table that is to be assessed"
+    elif not path.absolute().parent.is_dir() or not os.access(path.absolute().parent, os.W_OK):
+        found = "no folder that can be written to"
+    else:
+        return
+    raise InputError(str(path), found, "a new file, or one to replace, in an existing folder", "Name another file.")
+
+
+def _require_both_classes(table: PredictionTable, plan: Plan) -> None:
+    columns = plan.columns
+    column = columns.event if isinstance(columns, SurvivalColumns) else columns.outcome
+    events = int(table.numbers[column].sum())
+    if events == 0 or (events == table.n and isinstance(columns, BinaryColumns)):
+        found = f"{'no' if events == 0 else 'only'} {column} = 1 among {table.n} rows"
+        raise InputError(table.file, found, "patients with the event, and patients without", "Add patients.")
 
 
 def assess_table(path: Path, options: Options, output: Path | None) -> int:
     """Assess a table, print the estimates, and write them as JSON if asked.
 
     Raises:
-        InputError: As `plan_of` and `read_predictions`; a horizon beyond follow-up; nothing can be estimated.
+        InputError: As `plan_of` and `read_predictions`; nobody or everybody has the event; nothing can be estimated;
+            the JSON file cannot be written.
     """
-    from dataclasses import replace
-
     plan = plan_of(options)
     if output is not None:
-        _require_output(output)
+        _require_output(output, path)
     table = read_predictions(path, plan.columns, plan.grouping)
+    _require_both_classes(table, plan)
     if options.bootstrap is None:
         plan = replace(plan, replicates=REPLICATES if table.n <= FEW_ROWS else REPLICATES_OF_MANY)
     answers = assess(table, plan, _progress)
     _progress("")
     if not any(answer.estimate for answer in answers if answer.group is None):
         raise InputError(table.file, answers[0].reason, "patients and events enough for one estimate", "Add patients.")
+    notes = remarks(table, plan, answers)
     if output is not None:
-        write_json(output, as_document(answers, table, plan))
-    typer.echo(as_text(answers, table, plan))
+        _write(output, as_document(answers, notes, table, plan))
+    typer.echo(as_text(answers, notes, table, plan))
     return 0
+
+
+def _write(output: Path, document: dict[str, Any]) -> None:
+    try:
+        write_json(output, document)
+    except OSError as error:
+        raise InputError(
+            str(output), str(error.strerror), "a file that can be written", "Name another file."
+        ) from error

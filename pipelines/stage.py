@@ -27,12 +27,18 @@ def exit_code_of(action: Callable[[], Any]) -> int:
         sys.stderr.write(f"refused: {refusal}\n")
         return refusal.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted; what was finished is kept, run again to go on\n")
-        return INTERRUPTED
-    except Exception:  # noqa: BLE001 - the one place: an unforeseen error ends as "internal error", with its traceback
+        return _interrupted()
+    except Exception as error:  # noqa: BLE001 - the one place: an unforeseen error is an "internal error", with traceback
+        if isinstance(error.__cause__, KeyboardInterrupt):  # compiled code turns an interruption into a SystemError
+            return _interrupted()
         traceback.print_exc()
         return INTERNAL_ERROR
     return code if isinstance(code, int) else 0
+
+
+def _interrupted() -> int:
+    sys.stderr.write("\ninterrupted; what was finished is kept, run again to go on\n")
+    return INTERRUPTED
 
 
 def run_stage(stage: Callable[..., Any], arguments: Sequence[str]) -> None:

@@ -61,7 +61,7 @@ def test_survival_from_a_csv(tmp_path: Path) -> None:
         ((*SURVIVAL, "--horizon", "-1"), "option --horizon: found -1"),
         ((*SURVIVAL, "--bootstrap", "5"), "option --bootstrap: found 5; expected 0 for none, or 100"),
         ((*SURVIVAL, "--level", "95"), "option --level: found 95; expected a number above 0.5 and below 1"),
-        ((*SURVIVAL, "--json", "no/such/folder/x.json"), "a file in an existing folder"),
+        ((*SURVIVAL, "--json", "no/such/folder/x.json"), "a new file, or one to replace, in an existing folder"),
         (
             (*SURVIVAL, "--patient", "meno"),
             "gbsg_pred.csv row 4 column meno: found '1', already in row 3; expected text, each once",
@@ -85,7 +85,7 @@ def test_nothing_to_estimate_exits_with_2(tmp_path: Path) -> None:
     done = assess(str(table), "--time", "t", "--event", "e", "--linear-predictor", "lp", "--json", str(output))
 
     assert (done.returncode, output.exists()) == (2, False)
-    assert "no event among 3 patients" in done.stderr
+    assert "no e = 1 among 3 rows" in done.stderr
 
 
 def test_options_make_a_plan() -> None:
@@ -105,11 +105,13 @@ def test_options_make_a_plan() -> None:
     [
         ({**OF_SURVIVAL, "risk": ("36=a", "36=b")}, "each horizon once"),
         ({**OF_SURVIVAL, "risk": ("nan=a",)}, "HORIZON=COLUMN"),
-        ({**OF_SURVIVAL, "threshold": (1.0,)}, "--threshold: found 1"),
-        ({**OF_SURVIVAL, "compare_risk": ("36=a",)}, "--compare-risk without --compare"),
+        ({**OF_SURVIVAL, "risk": ("36=a",), "threshold": (1.0,)}, "--threshold: found 1"),
+        ({**OF_SURVIVAL, "threshold": (0.3,)}, "--threshold without --risk"),
+        ({**OF_SURVIVAL, "compare_risk": ("36=a",)}, "36=a without a risk of the first model there"),
         ({**OF_BINARY, "horizon": (36.0,)}, "none for a binary outcome"),
         ({**OF_BINARY, "seed": -1}, "--seed: found -1"),
-        ({}, "no --time, --event, --linear-predictor"),
+        ({**OF_BINARY, "seed": 2**63}, "below 2.63"),
+        ({}, "no --time, --event, --linear-predictor or --risk"),
     ],
 )
 def test_contradictions_are_refused(given: dict[str, object], message: str) -> None:

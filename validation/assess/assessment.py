@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from validation.assess.questions import Key, Plan, Question, questions
-from validation.assess.table import PredictionTable
+from validation.assess.table import PredictionTable, SurvivalColumns
+from validation.estimators.catalogue.entry import BinarySample, SurvivalSample
 from validation.estimators.centres.between import C_TAU_PRIOR, BetweenCentres, CentreScale, between_centres
 from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.influence import paired_difference
@@ -77,12 +78,19 @@ class Answer:
 
 def _answer(question: Question[Any], name: str, group: str | None, estimate: Callable[[], Estimate]) -> Answer:
     sample, (_, horizon, threshold) = question.sample, question.key
-    n, events = sample.event.size, int(np.count_nonzero(sample.event))
+    n, events = sample.event.size, _events(sample, horizon)
     try:
         found = replace(estimate(), group=group)
     except UndefinedEstimate as undefined:
         return Answer(name, None, str(undefined), undefined.too_few, n, events, horizon, threshold, group)
     return Answer(name, found, "", False, found.n, found.events, horizon or found.horizon, threshold, group)
+
+
+def _events(sample: SurvivalSample | BinarySample, horizon: float | None) -> int:
+    """Cases, or events by the horizon."""
+    if isinstance(sample, BinarySample) or horizon is None:
+        return int(np.count_nonzero(sample.event))
+    return int(np.count_nonzero(sample.event & (sample.time <= horizon)))
 
 
 def _whole(table: PredictionTable, plan: Plan, progress: Progress) -> Iterator[Answer]:
@@ -93,11 +101,13 @@ def _whole(table: PredictionTable, plan: Plan, progress: Progress) -> Iterator[A
 
 def _differences(table: PredictionTable, plan: Plan, progress: Progress) -> Iterator[Answer]:
     """First less second model, for every quantity that has an influence function."""
-    second = plan.columns.second()
+    first, second = plan.columns, plan.columns.second()
     if second is None:
         return
+    if isinstance(first, SurvivalColumns) and isinstance(second, SurvivalColumns):
+        first, second = first.alone(second.risks), second.alone(first.risks)  # integrals over the same horizons
     others = {question.key: question for question in questions(table, second, plan)}
-    for question in questions(table, plan.columns, plan):
+    for question in questions(table, first, plan):
         other = others.get(question.key)
         if other is not None and question.entry.influence is not None:
             progress(f"{question.name} of both models")
@@ -138,23 +148,36 @@ def _summary(key: Key, answers: list[Answer], column: str, level: float) -> Iter
     name, horizon, threshold = key
     found = [answer.estimate for answer in answers if answer.estimate is not None]
     n, events = sum(answer.n for answer in answers), sum(answer.events for answer in answers)
-    scale = BETWEEN[name]
+    group, scale = f"between {len(answers)} values of {column}", BETWEEN[name]
     few = scale == "logit" and 2 <= len(found) <= 4
-    left_out = [str(answer.group) for answer in answers if answer.estimate is None]
 
     def made(what: str, choose: Callable[[BetweenCentres], Estimate]) -> Answer:
-        group = f"between {len(found)} values of {column}"
         try:
+            _require_centres(answers)
             summary = between_centres(found, scale, prior=C_TAU_PRIOR if few else None, level=level)
-            estimate = replace(choose(summary), group=group, horizon=horizon, p_value=None)
+            estimate = replace(choose(summary), group=group, horizon=horizon)
         except UndefinedEstimate as undefined:
             return Answer(what, None, str(undefined), undefined.too_few, n, events, horizon, threshold, group)
-        if left_out:
-            estimate = replace(estimate, method=f"{estimate.method}; without {', '.join(left_out)}: undefined there")
         return Answer(what, estimate, "", False, estimate.n, estimate.events, horizon, threshold, group)
 
     yield made(f"{name}_mean", lambda summary: summary.summary)
     yield made(f"{name}_next_centre", lambda summary: summary.prediction_interval())
+    yield made(f"{name}_tau2", lambda summary: summary.spread())
+
+
+def _require_centres(answers: list[Answer]) -> None:
+    """Refuse a mean over some of the centres: those without an estimate have few events, or rank perfectly.
+
+    Raises:
+        UndefinedEstimate: One centre only, or a centre without estimate.
+    """
+    if len(answers) < 2:
+        raise UndefinedEstimate("one centre has no mean over centres")
+    for answer in answers:
+        if answer.estimate is None:
+            raise UndefinedEstimate(
+                f"without {answer.group} the mean would be biased; there {answer.reason}", too_few=True
+            )
 
 
 def assess(table: PredictionTable, plan: Plan, progress: Progress = lambda _: None) -> list[Answer]:

@@ -106,6 +106,9 @@ def _predictions(
     if entry.of == "risk":
         paired = columns.compare_risks if "other" in entry.needs else columns.risks
         return [(horizon, column) for horizon, column in columns.risks.items() if horizon in paired]
+    if columns.linear_predictor is None:  # the risk at a horizon ranks patients up to there
+        no_risk = entry.of == "linear_predictor" or entry.horizon == "none"
+        return [] if no_risk else list(columns.risks.items())
     horizons = plan.horizons if entry.horizon == "required" else (None,)
     return [(horizon, columns.linear_predictor) for horizon in horizons]
 
@@ -115,7 +118,7 @@ def _grid(
 ) -> Iterator[Question[SurvivalSample]]:
     """The question of a measure that is integrated over two horizons or more."""
     horizons = tuple(columns.risks) if entry.of == "risk" else plan.horizons
-    if len(horizons) < 2:
+    if len(horizons) < 2 or (entry.of != "risk" and columns.linear_predictor is None):
         return
     risks = [table.numbers[columns.risks[h]] for h in horizons] if entry.of == "risk" else []
     yield Question(
@@ -124,7 +127,7 @@ def _grid(
         SurvivalSample(
             table.numbers[columns.time],
             table.numbers[columns.event] == 1,
-            table.numbers[columns.linear_predictor],
+            table.numbers[columns.linear_predictor or columns.risks[horizons[-1]]],
             plan.settings(entry)[0],
             horizons=np.asarray(horizons),
             risks=np.column_stack(risks) if risks else np.empty((0, 0)),

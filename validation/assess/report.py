@@ -12,13 +12,16 @@ from validation.assess.table import PredictionTable
 SHOWN_IN_PARTS = frozenset(
     ("harrell_c", "auc", "auc_t", "brier", "brier_t", "calibration_slope", "calibration_intercept", "oe_ratio")
 )
+BETWEEN_CENTRES = ("_mean", "_next_centre", "_tau2")
+FEW_EVENTS = 20  # below, no interval's coverage has been simulated; see docs/estimates.md
 
 
-def as_document(answers: Iterable[Answer], table: PredictionTable, plan: Plan) -> dict[str, Any]:
-    """Return plain JSON values: the table, what was asked, every estimate."""
+def as_document(answers: list[Answer], notes: list[str], table: PredictionTable, plan: Plan) -> dict[str, Any]:
+    """Return plain JSON values: the table, what was asked, doubts about it, every estimate."""
     return {
         "table": {"file": table.file, "sha256": table.sha256, "rows": table.n},
         "bootstrap": {"replicates": plan.replicates, "seed": plan.seed},
+        "remarks": notes,
         "estimates": [answer.to_dict() for answer in answers],
     }
 
@@ -40,7 +43,9 @@ def _cells(answer: Answer) -> tuple[str, ...]:
     if estimate is None:
         return (answer.name, place, threshold, "–", str(answer.n), str(answer.events), answer.reason)
     value = f"{number(estimate.value)} [{number(estimate.lower)}, {number(estimate.upper)}]"
-    note = "" if estimate.p_value is None else p_text(estimate.p_value)
+    notes = ["" if estimate.p_value is None else p_text(estimate.p_value)]
+    notes.append(f"under {FEW_EVENTS} events" if estimate.events < FEW_EVENTS else "")
+    note = ", ".join(text for text in notes if text)
     return (answer.name, place, threshold, value, str(estimate.n), str(estimate.events), note)
 
 
@@ -61,19 +66,19 @@ def _methods(answers: Iterable[Answer]) -> list[str]:
     return [f"  {name}: {method}" for name, method in methods.items()]
 
 
-def as_text(answers: list[Answer], table: PredictionTable, plan: Plan) -> str:
+def as_text(answers: list[Answer], notes: list[str], table: PredictionTable, plan: Plan) -> str:
     """Return the assessment as plain text: all of the whole table, then what matters most of its parts."""
     header = ("estimate", "horizon", "threshold", f"value [{plan.level:.0%} interval]", "n", "events", "")
     parts: dict[str | None, list[tuple[str, ...]]] = {}
     shown, hidden = [], 0
     for answer in answers:
-        if answer.group is None or answer.name in SHOWN_IN_PARTS or answer.name.endswith(("_mean", "_next_centre")):
+        if answer.group is None or answer.name in SHOWN_IN_PARTS or answer.name.endswith(BETWEEN_CENTRES):
             parts.setdefault(answer.group, []).append(_cells(answer))
             shown.append(answer)
         else:
             hidden += 1
     aligned = _aligned([header, *(row for rows in parts.values() for row in rows)])
-    lines = [f"{table.file}: {table.n} rows", "", aligned[0]]
+    lines = [f"{table.file}: {table.n} rows", *(f"Please check: {note}" for note in notes), "", aligned[0]]
     position = 1
     for group, rows in parts.items():
         if group is not None:

@@ -3,5 +3,5 @@
 One folder per aspect of a validation: `discrimination`, `overall` performance, `calibration`, `classification` at a
 threshold, clinical `utility`, `reclassification`, `cutoffs`; the models and tests they rest on in `survival`,
 `regression` and `groups`; `centres` (heterogeneity), `sample_size` and `shift`. `estimate`, `influence`, `intervals`,
-`samples` and `bootstrap` are what all of them share; `registry` names those that a protocol or a command can ask for.
+`samples` and `bootstrap` are what all of them share; `catalogue` names those that a protocol or a command can ask for.
 """

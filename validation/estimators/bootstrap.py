@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from validation.estimators.compiled import compiled
 from validation.estimators.estimate import UndefinedEstimate
-from validation.estimators.samples import Floats, group_index
+from validation.estimators.samples import Floats, group_index, require_clusters
 from validation.estimators.streams import STEP, output, stream
 
 Counts = NDArray[np.uint8]
@@ -71,15 +71,15 @@ def resampling(n: int, replicates: int, seed: int, cluster: ArrayLike | None = N
     """Describe a bootstrap of n rows, or of the clusters of rows that share a label.
 
     Raises:
-        UndefinedEstimate: As `group_index`; fewer than 100 replicates (no 95 % interval), a negative seed, one cluster.
+        UndefinedEstimate: As `group_index`; fewer than 100 replicates (no 95 % interval), a seed that
+            is negative or needs more than 63 bits, fewer than 30 clusters.
     """
-    if replicates < 100 or seed < 0:
-        raise UndefinedEstimate(f"{replicates} bootstrap samples from seed {seed}: at least 100, seed not negative")
+    if replicates < 100 or not 0 <= seed < 2**63:
+        raise UndefinedEstimate(f"{replicates} bootstrap samples from seed {seed}: at least 100, seed of 63 bits")
     if cluster is None:
         return Resampling(n, replicates, seed, n)
     labels, index = group_index("cluster", cluster, n)
-    if len(labels) < 2:
-        raise UndefinedEstimate(f"all rows belong to the cluster {labels[0]}", too_few=True)
+    require_clusters(len(labels))
     return Resampling(n, replicates, seed, len(labels), index, f"{len(labels)} clusters")
 
 

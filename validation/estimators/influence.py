@@ -10,7 +10,7 @@ from scipy.special import ndtr
 
 from validation.estimators.estimate import Estimate, Scale, UndefinedEstimate
 from validation.estimators.intervals import confidence_limits
-from validation.estimators.samples import Floats, group_index
+from validation.estimators.samples import Floats, group_index, require_clusters
 
 ROUNDING = 1e-12  # a standard error below this share of the value, or of 1, is no variance
 
@@ -60,8 +60,10 @@ class Influence:
             cluster: Shape (n,), labels of what is independent, if that is not the row.
 
         Raises:
-            UndefinedEstimate: As `confidence_limits`.
+            UndefinedEstimate: As `confidence_limits`; fewer than 30 clusters.
         """
+        if cluster is not None:
+            require_clusters(len(group_index("cluster", cluster, self.contributions.size)[0]))
         error = self.standard_error(cluster)
         lower, upper = confidence_limits(self.value, error, scale, level)
         where = {"identity": "Wald", "logit": "logit", "log": "log", "log_log": "log-log"}[scale]

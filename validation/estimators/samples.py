@@ -147,6 +147,19 @@ def missing_values(values: ArrayLike) -> Bools:
     return np.asarray(pd.isna(np.asarray(values, dtype=object)), dtype=np.bool_)
 
 
+MINIMUM_CLUSTERS = 30
+
+
+def require_clusters(count: int) -> None:
+    """Refuse so few clusters that intervals are far too narrow (Cameron and Miller, J Hum Resour 2015;50:317).
+
+    Raises:
+        UndefinedEstimate: Fewer than 30.
+    """
+    if count < MINIMUM_CLUSTERS:
+        raise UndefinedEstimate(f"{count} clusters: an interval needs at least {MINIMUM_CLUSTERS}", too_few=True)
+
+
 def group_index(name: str, values: ArrayLike, length: int) -> tuple[list[str], NDArray[np.int64]]:
     """Return the labels of the groups in ascending order, and for each patient the number of its label.
 
@@ -164,7 +177,9 @@ def group_index(name: str, values: ArrayLike, length: int) -> tuple[list[str], N
 
 
 def _within_follow_up(time: Floats, horizon: float) -> None:
-    if not horizon > 0 or horizon > time.max():
+    if not horizon > 0:
+        raise UndefinedEstimate(f"the horizon {horizon:g} is no time after the origin")
+    if horizon > time.max():
         raise UndefinedEstimate(f"the horizon {horizon:g} lies beyond follow-up, which ends at {time.max():g}")
 
 

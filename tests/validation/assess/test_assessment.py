@@ -16,6 +16,7 @@ from validation.assess.report import as_document, as_text
 from validation.assess.table import BinaryColumns, Grouping, PredictionTable, SurvivalColumns, read_predictions
 from validation.estimators.discrimination.auc import auc
 from validation.estimators.discrimination.concordance import harrell_c
+from validation.estimators.overall.brier_survival import integrated_brier
 
 SURVIVAL = SurvivalColumns("time", "status", "lpA", {1: "pA1", 3: "pA3", 5: "pA5"}, "lpB", {3: "pB3", 5: "pB5"})
 PLAN = Plan(SURVIVAL, Grouping(), (1.0, 3.0, 5.0), (0.3, 0.5), replicates=100)
@@ -51,6 +52,7 @@ def test_values_are_those_of_the_estimators_and_of_r() -> None:
     assert brier.value == pytest.approx(score, abs=1e-12)
     difference = find(answers, "harrell_c_difference").estimate
     assert difference is not None
+    assert difference.value == pytest.approx(expected["C"]["paired_AB"]["diff"], abs=1e-12)
     assert difference.p_value == pytest.approx(expected["C"]["paired_AB"]["p"], rel=1e-9)
 
 
@@ -90,18 +92,70 @@ def test_subgroups_and_centres() -> None:
     assert next_centre is not None
     assert next_centre.lower < mean.lower < mean.value < mean.upper < next_centre.upper
     assert (mean.n, mean.events) == (686, 299)
+    assert "lognormal prior of tau" in mean.method
+    assert "logit scale" in mean.method
+    for name, scale in (("calibration_slope", "identity"), ("oe_ratio", "log")):
+        horizon = 3 if name == "oe_ratio" else None
+        other = find(answers, f"{name}_mean", horizon=horizon, group="between 3 values of grade").estimate
+        assert other is not None
+        assert f"{scale} scale" in other.method
+        assert "REML" in other.method
 
 
-def test_a_centre_that_cannot_be_estimated_is_named() -> None:
-    """Grade 1 has one event by the first year: its AUC is undefined, and the mean says that it is left out."""
+def test_no_mean_over_some_of_the_centres() -> None:
+    """Grade 1 has one event by the first year: its AUC is undefined, and so is a mean that would leave it out."""
     grouping = Grouping(centre="grade")
     answers = assess(gbsg_table(grouping=grouping), replace(PLAN, grouping=grouping, replicates=0))
     apart = find(answers, "auc", horizon=1, group="grade=1")
-    mean = find(answers, "auc_mean", horizon=1, group="between 2 values of grade").estimate
+    mean = find(answers, "auc_mean", horizon=1, group="between 3 values of grade")
 
     assert (apart.estimate, apart.too_few) == (None, True)
-    assert mean is not None
-    assert "without grade=1: undefined there" in mean.method
+    assert mean.estimate is None
+    assert "without grade=1 the mean would be biased; there 0 cases" in mean.reason
+
+
+def test_one_centre_has_no_mean() -> None:
+    """A single centre says nothing about the next."""
+    data = gbsg()
+    numbers = {name: data[name].to_numpy(dtype=float) for name in ("time", "status", "lpA")}
+    table = PredictionTable("t.csv", "", 686, numbers, {"centre": np.full(686, "A")})
+    answers = assess(table, Plan(SurvivalColumns("time", "status", "lpA"), Grouping(centre="centre")))
+
+    assert "one centre" in find(answers, "harrell_c_mean", group="between 1 values of centre").reason
+
+
+def test_spread_between_centres() -> None:
+    """Tau squared lies in its interval and says what share of the variance lies between centres."""
+    grouping = Grouping(centre="grade")
+    answers = assess(gbsg_table(grouping=grouping), replace(PLAN, grouping=grouping, replicates=0))
+    spread = find(answers, "oe_ratio_tau2", horizon=3, group="between 3 values of grade").estimate
+
+    assert spread is not None
+    assert 0 <= spread.lower <= spread.value <= spread.upper
+    assert "I^2" in spread.method
+
+
+def test_integrals_are_compared_over_the_same_horizons() -> None:
+    """The second model has no risk at year 1: the difference is that of two integrals over years 3 and 5."""
+    data = gbsg()
+    difference = find(assess(gbsg_table(), PLAN), "ibs_difference", horizon=5).estimate
+    first, second = (
+        integrated_brier(data.time, data.status, data[[f"p{m}3", f"p{m}5"]], [3, 5]).value for m in ("A", "B")
+    )
+
+    assert difference is not None
+    assert difference.value == pytest.approx(first - second, abs=1e-12)
+
+
+def test_risks_alone_are_enough() -> None:
+    """Without a linear predictor the risk by a horizon ranks patients up to there; the Cox slope has no meaning."""
+    columns = SurvivalColumns("time", "status", None, {3: "pA3", 5: "pA5"})
+    answers = assess(gbsg_table(columns), Plan(columns, Grouping(), (3.0, 5.0)))
+    data = gbsg()
+
+    assert find(answers, "harrell_c", horizon=3).estimate == harrell_c(data.time, data.status, data.pA3, horizon=3)
+    assert find(answers, "brier_t", horizon=5).estimate is not None
+    assert not {"calibration_slope", "iauc"} & {answer.name for answer in answers}
 
 
 def test_clusters() -> None:
@@ -154,7 +208,7 @@ def test_one_class_gives_reasons() -> None:
 def test_document_is_plain_json(tmp_path: Path) -> None:
     """Every estimate has the same keys; undefined ones are null with a reason; NaN cannot be written."""
     answers = assess(gbsg_table(), PLAN)
-    document = as_document(answers, gbsg_table(), PLAN)
+    document = as_document(answers, ["a doubt"], gbsg_table(), PLAN)
     text = json.dumps(document, allow_nan=False)
     rows = json.loads(text)["estimates"]
 
@@ -172,8 +226,9 @@ def test_text_shows_values_reasons_and_methods() -> None:
     grouping = Grouping(subgroups=("meno",))
     plan = replace(PLAN, grouping=grouping)
     table = gbsg_table(grouping=grouping)
-    text = as_text(assess(table, plan), table, plan)
+    text = as_text(assess(table, plan), ["a doubt"], table, plan)
 
+    assert "rows\nPlease check: a doubt\n" in text
     words = [line.split() for line in text.splitlines()]
     assert ["harrell_c", "0.664", "[0.631,", "0.695]", "686", "299"] in words
     assert "no positive patient with known status" in text

@@ -80,6 +80,40 @@ def test_refuses(tmp_path: Path, old: str, new: str, message: str) -> None:
         read_predictions(written(tmp_path, old, new), SURVIVAL, GROUPING)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "remedy"),
+    [
+        ("0.3,0.4", "0.3,40", "It holds: risk by 36, not in percent. Divide by 100."),
+        ("30,0", "30,TRUE", "It holds: 1 for an event, 0 for none. Recode the column."),
+    ],
+)
+def test_usual_mistakes_have_their_remedy(tmp_path: Path, old: str, new: str, remedy: str) -> None:
+    """Percent for shares and words for 0 and 1 are named for what they are."""
+    with pytest.raises(InputError) as caught:
+        read_predictions(written(tmp_path, old, new), SURVIVAL, GROUPING)
+
+    assert remedy in str(caught.value)
+
+
+def test_patient_ids_are_recognised(tmp_path: Path) -> None:
+    """A column `patient_id` may not repeat a patient, unless rows are clustered."""
+    path = tmp_path / "t.csv"
+    path.write_text("patient_id,y,p\nP1,1,0.5\nP1,0,0.4\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"row 3 .P1. column patient_id: found 'P1', already in row 2"):
+        read_predictions(path, BinaryColumns("y", "p"), Grouping())
+
+    assert read_predictions(path, BinaryColumns("y", "p"), Grouping(cluster="patient_id")).n == 2
+
+
+def test_refuses_a_continuous_subgroup(tmp_path: Path) -> None:
+    """More than twenty subgroups are no subgroups."""
+    path = tmp_path / "t.csv"
+    rows = "".join(f"{i % 2},0.{i},{i}\n" for i in range(10, 40))
+    path.write_text(f"y,p,age\n{rows}", encoding="utf-8")
+    with pytest.raises(InputError, match="column age: found 30 values; expected at most 20 subgroups"):
+        read_predictions(path, BinaryColumns("y", "p"), Grouping(subgroups=("age",)))
+
+
 def test_says_how_many_more_cells_are_wrong(tmp_path: Path) -> None:
     """The first in the order of the rows is shown, the others are counted."""
     path = tmp_path / "predictions.csv"
@@ -99,7 +133,7 @@ def test_refuses_no_rows_and_no_file(tmp_path: Path) -> None:
     """A header alone and a missing file are said to be that."""
     empty = tmp_path / "empty.csv"
     empty.write_text("y,p\n", encoding="utf-8")
-    with pytest.raises(InputError, match="a header without rows"):
+    with pytest.raises(InputError, match="0 rows; expected a row per patient, at least 2"):
         read_predictions(empty, BinaryColumns("y", "p"), Grouping())
     with pytest.raises(InputError, match="cannot be read"):
         read_predictions(tmp_path / "none.csv", BinaryColumns("y", "p"), Grouping())

@@ -48,13 +48,21 @@ def test_paired_difference_uses_the_covariance() -> None:
 
 
 def test_hypothesis_of_no_effect() -> None:
-    """Wald interval and P value of 0: 0.7 is far from it, in two clusters too."""
+    """Wald interval and P value of 0."""
     estimate = influence(0.09).tested(0.9)
 
     assert estimate.p_value == pytest.approx(0.0550, abs=1e-4)
     assert (estimate.level, estimate.method) == (0.9, "mean, Wald interval, Wald test of 0")
-    clustered = influence(0.09).tested(0.95, cluster=["a", "a", "b", "b", "b"])
-    assert clustered.p_value == pytest.approx(0.00146, abs=1e-5)
+
+
+def test_few_clusters_have_no_interval() -> None:
+    """From two clusters nobody can see how much clusters differ; from thirty on the interval says that it is theirs."""
+    with pytest.raises(UndefinedEstimate, match="2 clusters: an interval needs at least 30"):
+        influence().estimate(scale="logit", level=0.95, cluster=["a", "a", "b", "b", "b"])
+    many = Influence(0.09, np.tile(CONTRIBUTIONS / 4, 16), 80, 30, "mean")
+    clustered = many.tested(0.95, cluster=np.arange(80) % 40)
+
+    assert clustered.standard_error == pytest.approx(np.sqrt(np.sum((2 * many.contributions[:40]) ** 2)))
     assert "clustered" in clustered.method
 
 

@@ -104,7 +104,7 @@ def _curve(
     limits = [percentile_limits(float(v), r, level) for v, r in zip(values, replicates.T, strict=True)]
     undefined = np.count_nonzero(np.isnan(replicates[:, 0]))
     interval = (
-        f"percentile interval of {plan.replicates} bootstrap samples"
+        f"percentile interval of {plan.replicates} bootstrap samples of {plan.unit}, widened to hold the estimate"
         f"{', knots of the cohort in every sample' if smoother.knots else ''}"
         f"{f', {undefined} samples undefined and left out' if undefined else ''}"
     )
@@ -200,4 +200,5 @@ def calibration_curve_at_horizon(
     risks = strictly_between("risk", prediction_vector(risk_vector(risk, times.size), times.size))
     plan = resampling(times.size, replicates, seed, cluster)
     smoother = cox_spline(times, events, risks, horizon, np.concatenate((risks, _grid(risks))))
-    return _curve(smoother, risks, plan, level, int(events.sum()), horizon)
+    by_horizon = int(np.count_nonzero(events & (times <= horizon)))
+    return _curve(smoother, risks, plan, level, by_horizon, horizon)

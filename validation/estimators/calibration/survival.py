@@ -69,7 +69,7 @@ def observed_expected_ratio(
     2017;356:i6460); the predictions count as fixed.
 
     Args:
-        time: Shape (n,), months.
+        time: Shape (n,), follow-up.
         event: Shape (n,).
         risk: Shape (n,), predicted probability of the event by the horizon, in [0, 1].
         horizon: For instance 36.
@@ -86,7 +86,7 @@ def observed_expected_ratio(
     curve = kaplan_meier(times, events)
     survival, error = curve.at(horizon)
     if not 0 < survival < 1:
-        raise UndefinedEstimate(f"survival at {horizon:g} months is {survival:g}: no interval", too_few=True)
+        raise UndefinedEstimate(f"survival at {horizon:g} is {survival:g}: no interval", too_few=True)
     expected = float(risks.mean())
     ratio = (1 - survival) / expected
     lower, upper = confidence_limits(ratio, error / expected, "log", level)

@@ -130,6 +130,13 @@ class Estimator(Generic[S]):
         Raises:
             UndefinedEstimate: As the estimator; clustered rows that its interval does not heed.
         """
+        estimate = self._estimate(sample)
+        low, high = self.bounds
+        if self.scale != "identity" and not low <= estimate.lower <= estimate.upper <= high:
+            raise ValueError(f"{estimate.method}: {estimate.lower} to {estimate.upper} lies outside {low} to {high}")
+        return estimate
+
+    def _estimate(self, sample: S) -> Estimate:
         if self.influence is not None:
             influence = self.influence(sample)
             return influence.estimate(scale=self.scale, level=sample.settings.level, cluster=sample.cluster)

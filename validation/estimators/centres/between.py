@@ -33,7 +33,7 @@ class BetweenCentres:
     """A quantity over k centres, in its own unit.
 
     Attributes:
-        summary: Mean over centres with its interval; `p_value` is that of 0.5 (logit), 1 (log) or 0 (identity).
+        summary: Mean over centres with its interval.
         centres: Their names, in the order given.
         scale: Where the effects were analysed.
         effects: The analysis on that scale: tau^2, I^2, Q and the predictive distribution.
@@ -53,8 +53,16 @@ class BetweenCentres:
         level = self.summary.level
         tails = ((1 - level) / 2, (1 + level) / 2)
         lower, upper = (from_scale(self._predictive().quantile(p), self.scale) for p in tails)
-        method = f"prediction interval for the next centre; {self.summary.method}"
-        return replace(self.summary, lower=lower, upper=upper, method=method, standard_error=None, p_value=None)
+        tail = "posterior predictive" if self.effects.p_value is None else f"t({len(self.centres) - 2}), Higgins 2009"
+        method = f"prediction interval for the next centre, {tail}; {self.effects.method}, {self.scale} scale"
+        return replace(self.summary, lower=lower, upper=upper, method=method, standard_error=None)
+
+    def spread(self) -> Estimate:
+        """Return tau^2, the variance between centres on the scale of the analysis, with I^2 among the words."""
+        value, effects = self.effects.tau_squared, self.effects
+        limits = min(effects.tau_squared_lower, value), max(effects.tau_squared_upper, value)
+        method = f"tau^2 on the {self.scale} scale, I^2 {effects.i_squared:.0f} %; {effects.method}"
+        return replace(self.summary, value=value, lower=limits[0], upper=limits[1], method=method, standard_error=None)
 
     def probability_next(self, *, at_least: float | None = None, at_most: float | None = None) -> float:
         """Return the probability that the true value at the next centre lies within the limits given.
@@ -147,11 +155,10 @@ def between_centres(
         level,
         sum(x.n for x in estimates),
         sum(x.events for x in estimates),
-        f"{effects.method}, {scale} scale" + (f", P of {from_scale(0, scale):g}" if prior is None else ""),
+        f"{effects.method}, {scale} scale",
         scale,
         estimates[0].horizon if len({x.horizon for x in estimates}) == 1 else None,
         standard_error=effects.standard_error / derivative(value, scale),
-        p_value=effects.p_value,
     )
     return BetweenCentres(summary, tuple(str(x.group) for x in estimates), scale, effects)
 

@@ -69,7 +69,7 @@ def youden_cutoff_at_horizon(time: ArrayLike, event: ArrayLike, prediction: Arra
     """Choose the Youden cut-off for the event by a horizon, among patients whose status there is known.
 
     Args:
-        time: Shape (n,), months.
+        time: Shape (n,), follow-up.
         event: Shape (n,).
         prediction: Shape (n,), higher means earlier event.
         horizon: For instance 36.

@@ -54,13 +54,15 @@ def concordance_influence(
         horizon: Ignore what happens after it (R's `ymax`), if given.
 
     Raises:
-        UndefinedEstimate: As `survival_sample`; constant prediction; no comparable pair.
+        UndefinedEstimate: As `survival_sample`; constant prediction; one event; no comparable pair.
     """
     times, events, predictions = _sample(time, event, prediction, horizon)
     sample = ordered(times, events, predictions)
     weight = None
     if weighting == "uno":
         weight = censoring_curve(*survival_sample(time, event)).before(sample.time) ** -2.0
+    if np.count_nonzero(events) < 2:
+        raise UndefinedEstimate("1 event: its part in the error cannot be seen, at least 2 are needed", too_few=True)
     pairs, credit = count_pairs(sample, weight)
     total = float(pairs.sum()) / 2
     if not total:

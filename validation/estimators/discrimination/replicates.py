@@ -130,13 +130,14 @@ def pair_visits(number: Indices, event: Bools) -> Visits:
 
 
 @compiled
-def _walk(row: Indices, kind: Counts, multiplicity: Counts, credit: NDArray[np.uint64]) -> None:
+def _walk(row: Indices, kind: Counts, multiplicity: Counts, drawn: int, credit: NDArray[np.uint64]) -> None:
     """Add to `credit`, shape (LANES,), twice the credited pairs of each lane of `multiplicity`, shape (n, LANES).
 
-    The loops over lanes are written out: as calls or array expressions they take ten times as long.
+    `drawn` is the largest number of rows that a lane holds. The loops over lanes are written out: as calls or array
+    expressions they take ten times as long.
     """
     count, earned = np.zeros(LANES, np.uint32), np.zeros(LANES, np.uint32)
-    safe = 2**31 // (np.int64(multiplicity.max()) * 2 * multiplicity.shape[0] + 1)  # terms that fit 32 bits together
+    safe = 2**31 // (np.int64(multiplicity.max()) * 2 * drawn + 1)  # terms that fit 32 bits together
     pending = 0
     for visit in range(row.size):
         weight, times = multiplicity[np.uint32(row[visit])], np.uint32(kind[visit])
@@ -176,12 +177,15 @@ def replicated_credit(
         drawn = np.zeros((LANES, plan.n), dtype=np.uint8)
         for lane in range(lanes):
             drawn[lane] = plan.counts(first + lane)
+        rows = (
+            plan.n if plan.cluster is None else int(drawn.sum(axis=1, dtype=np.int64).max())
+        )  # clusters differ in size
         multiplicity = np.ascontiguousarray(drawn.T)
         if order is not None:
             multiplicity = np.take(multiplicity, order, axis=0)
         credit = np.zeros((len(listed), LANES), dtype=np.uint64)
         for visited, sums in zip(listed, credit, strict=True):
-            _walk(visited.row, visited.kind, multiplicity, sums)
+            _walk(visited.row, visited.kind, multiplicity, rows, sums)
         return credit[:, :lanes].T.astype(np.float64)
 
     with ThreadPoolExecutor(threads) as pool:

@@ -109,7 +109,7 @@ def iauc_influence(
     else:
         weight, from_weights = _event_weights(cohort, grid, aucs)
         how = "weighted by the decrease of Kaplan-Meier survival from 0"
-    contributions = weight @ np.stack([part.contributions for part in parts]) + from_weights
+    contributions = np.sum(weight[:, None] * np.stack([part.contributions for part in parts]), axis=0) + from_weights
     method = f"mean of {grid.size} AUCs from {grid[0]:g} to {grid[-1]:g}, {how}; the last: {parts[-1].method}"
     value = float(weight @ aucs)
     return Influence(value, contributions, rank.size, parts[-1].events, method, float(grid[-1]))
@@ -122,7 +122,7 @@ def _event_weights(cohort: WeightedCohort, grid: Floats, aucs: Floats) -> tuple[
     total = risks[-1][0]
     weight = np.diff([risk for risk, _ in risks], prepend=0.0) / total
     changes = np.diff(np.stack([contributions for _, contributions in risks]), axis=0, prepend=0.0)
-    return weight, np.asarray((aucs - weight @ aucs) / total @ changes)
+    return weight, np.sum(((aucs - weight @ aucs) / total)[:, None] * changes, axis=0)
 
 
 def iauc(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from validation.estimators.estimate import Estimate, UndefinedEstimate
-from validation.estimators.influence import Influence, as_standard_deviation
+from validation.estimators.influence import ROUNDING, Influence, as_standard_deviation
 from validation.estimators.intervals import SCALE_OF, Interval
 from validation.estimators.samples import Bools, Floats, indicator, require_classes, risk_vector
 
@@ -83,7 +83,7 @@ def relative_gain(model: Influence, null: Influence) -> Influence:
     Raises:
         UndefinedEstimate: The null model's Brier score is 0: everybody, or nobody, had the event.
     """
-    if not null.value > 0:
+    if null.value <= ROUNDING:
         raise UndefinedEstimate("the Brier score of the null model is 0: nothing to compare with", too_few=True)
     ratio = model.value / null.value
     contributions = (ratio * null.contributions - model.contributions) / null.value

@@ -158,7 +158,7 @@ def integrated_brier_influence(
     weight = trapezoid_weights(from_start)[1:] if rule == "trapezoid" else np.append(np.diff(grid), 0.0)
     weight = weight / grid[-1]
     value = float(weight @ np.array([part.value for part in parts]))
-    contributions = weight @ np.stack([part.contributions for part in parts])
+    contributions = np.sum(weight[:, None] * np.stack([part.contributions for part in parts]), axis=0)
     method = f"Brier score integrated from 0 over {grid.size} horizons, {rule} rule; the last: {parts[-1].method}"
     return Influence(value, contributions, matrix.shape[0], parts[-1].events, method, float(grid[-1]))
 

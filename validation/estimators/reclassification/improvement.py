@@ -11,7 +11,7 @@ model moves non-events down) and "overall", their sum.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -49,6 +49,18 @@ def _component(events: Part, non_events: Part, component: Component) -> Part:
     }[component]
 
 
+def _tested(of_part: Callable[[Component], Influence], component: Component, level: float) -> Estimate:
+    """Return the estimate; that of both parts only if each of them has an interval.
+
+    Raises:
+        UndefinedEstimate: As `Influence.tested`: all cases, or all controls, move alike.
+    """
+    if component == "overall":
+        of_part("events").tested(level)
+        of_part("non_events").tested(level)
+    return of_part(component).tested(level)
+
+
 def _negative(part: Part) -> Part:
     return -part[0], -part[1]
 
@@ -60,7 +72,7 @@ def _nri_name(cuts: Sequence[float] | None, component: Component) -> str:
 
 def _binary(cases: Bools, values: Floats, component: Component, lost_degrees: int) -> Part:
     """Return the mean over cases less that over controls; variances divide by the number less `lost_degrees`."""
-    require_classes(int(cases.sum()), int((~cases).sum()), least=lost_degrees + 1)
+    require_classes(int(cases.sum()), int((~cases).sum()), least=2)
 
     def mean(group: Bools) -> Part:
         size = int(np.count_nonzero(group))
@@ -91,7 +103,8 @@ def nri_influence(
         component: Both parts, or one.
 
     Raises:
-        UndefinedEstimate: Non-finite or mismatched arrays, a probability outside [0, 1], impossible cuts; one class.
+        UndefinedEstimate: Non-finite or mismatched arrays, a probability outside [0, 1], impossible cuts; fewer than
+            two of a class; both parts asked for and one without variance.
     """
     cases = indicator("case", case)
     movement = _movement(*_risks(old, new, cases.size), cuts)
@@ -114,7 +127,7 @@ def nri(
     Raises:
         UndefinedEstimate: As `nri_influence`; all patients of a class move alike, hence no interval.
     """
-    return nri_influence(case, old, new, cuts=cuts, component=component).tested(level)
+    return _tested(lambda part: nri_influence(case, old, new, cuts=cuts, component=part), component, level)
 
 
 def idi_influence(case: ArrayLike, old: ArrayLike, new: ArrayLike, *, component: Component = "overall") -> Influence:
@@ -150,7 +163,7 @@ def idi(
     Raises:
         UndefinedEstimate: As `idi_influence`; the risks of a class all change alike, hence no interval.
     """
-    return idi_influence(case, old, new, component=component).tested(level)
+    return _tested(lambda part: idi_influence(case, old, new, component=part), component, level)
 
 
 def _weighted(cohort: WeightedCohort, status: WeightedStatus, values: Floats, component: Component) -> Part:
@@ -206,7 +219,7 @@ def nri_at_horizon_influence(
             [0, 1], impossible cuts; with "km" also: follow-up of those moved up or down ends before the horizon.
     """
     cohort = weighted_cohort(time, event)
-    status = cohort.status(horizon, of_each=1)
+    status = cohort.status(horizon, of_each=2)
     movement = _movement(*_risks(old, new, cohort.time.size), cuts)
     value, contributions = {"ipcw": _weighted, "km": _kaplan_meier}[censoring](cohort, status, movement, component)
     how = {"ipcw": "censoring weights", "km": "Kaplan-Meier (Pencina 2011)"}[censoring]
@@ -232,10 +245,13 @@ def nri_at_horizon(
     Raises:
         UndefinedEstimate: As `nri_at_horizon_influence`; nobody moves, hence no interval.
     """
-    influence = nri_at_horizon_influence(
-        time, event, old, new, horizon=horizon, cuts=cuts, component=component, censoring=censoring
+    return _tested(
+        lambda part: nri_at_horizon_influence(
+            time, event, old, new, horizon=horizon, cuts=cuts, component=part, censoring=censoring
+        ),
+        component,
+        level,
     )
-    return influence.tested(level)
 
 
 def idi_at_horizon_influence(
@@ -265,7 +281,7 @@ def idi_at_horizon_influence(
             [0, 1].
     """
     cohort = weighted_cohort(time, event)
-    status = cohort.status(horizon, of_each=1)
+    status = cohort.status(horizon, of_each=2)
     old_risk, new_risk = _risks(old, new, cohort.time.size)
     value, contributions = _weighted(cohort, status, new_risk - old_risk, component)
     method = f"{_idi_name(component)}, censoring weights, {status.lost} lost before the horizon (not a proper measure)"
@@ -288,4 +304,6 @@ def idi_at_horizon(
     Raises:
         UndefinedEstimate: As `idi_at_horizon_influence`; no risk changes, hence no interval.
     """
-    return idi_at_horizon_influence(time, event, old, new, horizon=horizon, component=component).tested(level)
+    return _tested(
+        lambda part: idi_at_horizon_influence(time, event, old, new, horizon=horizon, component=part), component, level
+    )

@@ -13,7 +13,7 @@ from validation.estimators.samples import Bools, Floats, finite_vector, survival
 MAX_ITERATIONS = 25  # Newton needs fewer than 10; without a finite maximum it walks on by about 1 each time
 LARGEST_PREDICTOR = 700.0  # absolute; its exponential is about the largest number there is
 NO_INFORMATION = 1e-10  # per event, of standardised covariates, whose variance at an event is near 1
-DIVERGED = 30.0  # log hazard ratio per standard deviation; no effect is that strong
+DIVERGED = 300.0  # log hazard ratio per standard deviation; only an outlier makes one above 20
 
 
 @dataclass(frozen=True)

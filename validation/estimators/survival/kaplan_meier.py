@@ -224,9 +224,13 @@ def risk_difference_by_cutoff(
             by the horizon.
     """
     groups = _split(time, event, prediction, cutoff)
-    (low, low_error), (high, high_error) = groups.low.at(horizon), groups.high.at(horizon)
+    try:
+        (low, low_error), (high, high_error) = groups.low.at(horizon), groups.high.at(horizon)
+    except UndefinedEstimate as undefined:
+        within = horizon <= max(groups.low.follow_up[-1], groups.high.follow_up[-1])
+        raise UndefinedEstimate(f"in one group, {undefined}", too_few=within) from None
     if min(groups.low.events_by(horizon), groups.high.events_by(horizon)) == 0:
-        raise UndefinedEstimate(f"a group has no event by {horizon:g} months", too_few=True)
+        raise UndefinedEstimate(f"a group has no event by {horizon:g}", too_few=True)
     error = float(np.hypot(low_error, high_error))
     lower, upper = confidence_limits(low - high, error, "identity", level)
     n_events = groups.low.events_by(horizon) + groups.high.events_by(horizon)

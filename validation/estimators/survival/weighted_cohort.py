@@ -128,7 +128,7 @@ class WeightedCohort:
         total = float(weight.sum())
         if total == 0:
             raise UndefinedEstimate(f"no {whom} with known status at {status.horizon:g}", too_few=True)
-        value = float(weight @ values) / total
+        value = float(np.sum(weight * values)) / total
         share = weight * (values - value) / total
         return value, as_standard_deviation(share + self.through_weights(share, status.horizon))
 

@@ -82,8 +82,8 @@ def test_ratio_without_censoring() -> None:
         ([0.1, np.nan, 0.1, 0.3], 2.0, "risk is not finite for 1 of 4"),
         ([0.0, 0.0, 0.0, 0.0], 2.0, "predicted risk is 0 for all"),
         ([0.1, 0.2, 0.1, 0.3], 9.0, "beyond follow-up"),
-        ([0.1, 0.2, 0.1, 0.3], 0.5, "survival at 0.5 months is 1"),
-        ([0.1, 0.2, 0.1, 0.3], 4.0, "survival at 4 months is 0"),
+        ([0.1, 0.2, 0.1, 0.3], 0.5, "survival at 0.5 is 1"),
+        ([0.1, 0.2, 0.1, 0.3], 4.0, "survival at 4 is 0"),
     ],
 )
 def test_ratio_refuses(risk: list[float], horizon: float, reason: str) -> None:

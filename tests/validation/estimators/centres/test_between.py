@@ -41,8 +41,8 @@ def test_c_equals_metafor(table: str, summary: str) -> None:
     c = between.summary.value
     assert between.summary.standard_error == pytest.approx(expected["se"] * c * (1 - c), abs=1e-9)
     assert (between.summary.n, between.summary.events) == (50 * len(estimates), 20 * len(estimates))
-    assert between.summary.p_value == pytest.approx(expected["p"], abs=1e-9)
-    assert between.summary.method.endswith("logit scale, P of 0.5")
+    assert between.effects.p_value == pytest.approx(expected["p"], abs=1e-9)
+    assert between.summary.method.endswith("logit scale")
     assert between.centres == tuple(str(x["centre"]) for x in from_r()[f"meta_{table}"])
 
 
@@ -86,7 +86,7 @@ def test_prior_of_c() -> None:
 
     assert 0 < plain.lower < interval.lower < interval.upper < 1
     assert "469 cardiovascular" in informed.summary.method
-    assert informed.summary.p_value is None
+    assert informed.effects.p_value is None
 
 
 def test_prior_is_carried_to_the_logit_scale() -> None:

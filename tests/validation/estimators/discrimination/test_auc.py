@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
 from tests.reference import from_r, gbsg
 from tests.validation.estimators.strategies import Cohort, cohorts
@@ -156,3 +157,19 @@ def test_bootstrap_refuses_too_few_of_one_class() -> None:
     case = np.arange(40) < 2
     with pytest.raises(UndefinedEstimate, match="bootstrap replicates are undefined"):
         auc_bootstrap(case, np.arange(40) % 7, replicates=500, seed=1)
+
+
+def test_bootstrap_of_clusters_of_unequal_size() -> None:
+    """A cluster of a third of 60 000 rows may be drawn several times; sums of pairs still fit, as weights show."""
+    rng = np.random.default_rng(1)
+    n = 60_000
+    case, cluster = rng.random(n) < 0.05, np.minimum(np.arange(n) // 1000, 40)
+    prediction = rng.normal(size=n) + 2.5 * case
+    plan = resampling(n, 100, 1, cluster)
+    values = auc_replicates(case, prediction, plan)
+
+    assert ((values > 0.9) & (values < 1)).all()
+    for replicate in np.argsort([plan.counts(r).sum() for r in range(100)])[-3:]:
+        weight = plan.counts(int(replicate))
+        expected = roc_auc_score(case, prediction, sample_weight=weight)
+        assert values[replicate] == pytest.approx(expected, abs=1e-12)

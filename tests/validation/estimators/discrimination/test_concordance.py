@@ -72,10 +72,10 @@ def test_tiny_cohort() -> None:
     assert (estimate.n, estimate.events) == (4, 2)
 
 
-@pytest.mark.parametrize(("event_of_second", "expected"), [(0, 2 / 3), (1, 2 / 4)])
+@pytest.mark.parametrize(("event_of_second", "expected"), [(0, 2 / 4), (1, 2 / 5)])
 def test_ties_in_time(event_of_second: int, expected: float) -> None:
     """An event is comparable with a censoring at the same time and not with another event there."""
-    estimate = harrell_c([1, 1, 2, 3], [1, event_of_second, 0, 0], [2, 1, 0, 3])
+    estimate = harrell_c([1, 1, 2, 3], [1, event_of_second, 1, 0], [2, 1, 0, 3])
 
     assert estimate.value == pytest.approx(expected)
 
@@ -141,6 +141,7 @@ def test_logit_interval_stays_inside() -> None:
         ([1], [1], [1], "at least 2"),
         ([[1, 2]], [1, 0], [1, 2], "shape"),
         ([3, 3, 2], [1, 1, 0], [1, 2, 3], "no comparable pair"),
+        ([1, 2, 3], [1, 0, 0], [1, 2, 3], "1 event: its part in the error cannot be seen"),
         ([1, 2, 3], [1, 1, 0], [3, 2, 1], "edge of its range"),
     ],
 )

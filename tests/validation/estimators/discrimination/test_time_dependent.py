@@ -206,7 +206,7 @@ TIME, EVENT, PREDICTION = [1.0, 2, 3, 4, 5, 6], [1, 1, 0, 1, 1, 0], [0.9, 0.2, 0
     ("time", "event", "prediction", "horizon", "reason"),
     [
         (TIME, EVENT, PREDICTION, 7, "beyond follow-up"),
-        (TIME, EVENT, PREDICTION, 0, "beyond follow-up"),
+        (TIME, EVENT, PREDICTION, 0, "no time after the origin"),
         (TIME, EVENT, PREDICTION, 1, "1 cases and 5 controls"),
         (TIME, EVENT, PREDICTION, 6, "4 cases and 1 controls"),
         (TIME, [0] * 6, PREDICTION, 4, "no event"),

@@ -176,7 +176,7 @@ def _movement(cuts: tuple[float, ...] | None) -> Floats:
 
 
 def test_weighted_errors_equal_bootstrap() -> None:
-    """Standard errors of NRI with and without cuts, of IDI and of their parts: those of 2000 replicates to 5 %."""
+    """Standard errors of NRI with and without cuts, of IDI and of their parts: those of 5000 replicates to 3 %."""
     data = gbsg()
     time, event = data.time.to_numpy(), data.status.to_numpy() == 1
     case, free = event & (time <= 5), time > 5
@@ -188,7 +188,7 @@ def test_weighted_errors_equal_bootstrap() -> None:
         non_events = -values @ (weights * free) / (weights @ free)
         return np.concatenate([events + non_events, events, non_events])
 
-    replicates = replicated(statistic, resampling(686, 2000, seed=11))
+    replicates = replicated(statistic, resampling(686, 5000, seed=12))
     arguments = (data.time, data.status, data.pB5, data.pA5)
     found = [
         influence
@@ -200,11 +200,11 @@ def test_weighted_errors_equal_bootstrap() -> None:
         )
     ]
     assert [x.value for x in found] == pytest.approx(statistic(np.ones(686)), abs=1e-12)
-    assert [x.standard_error() for x in found] == pytest.approx(replicates.std(axis=0), rel=0.05)
+    assert [x.standard_error() for x in found] == pytest.approx(replicates.std(axis=0), rel=0.03)
 
 
 def test_kaplan_meier_error_equals_bootstrap() -> None:
-    """Standard errors of the Kaplan-Meier NRI and its parts are the bootstrap's to 5 % (2000 replicates)."""
+    """Standard errors of the Kaplan-Meier NRI and its parts are the bootstrap's to 3 % (2000 replicates)."""
     order = np.argsort(gbsg().time.to_numpy())
     time, event = gbsg().time.to_numpy()[order], (gbsg().status.to_numpy() == 1)[order]
     movement = _movement((0.4, 0.6))[order]
@@ -230,7 +230,7 @@ def test_kaplan_meier_error_equals_bootstrap() -> None:
     ]
     replicates = replicated(statistic, resampling(686, 2000, seed=12))
     assert [x.value for x in found] == pytest.approx(statistic(np.ones(686)), abs=1e-12)
-    assert [x.standard_error() for x in found] == pytest.approx(replicates.std(axis=0), rel=0.05)
+    assert [x.standard_error() for x in found] == pytest.approx(replicates.std(axis=0), rel=0.03)
 
 
 @given(cohorts(ties=False))
@@ -238,8 +238,8 @@ def test_kaplan_meier_error_equals_bootstrap() -> None:
 def test_symmetries(cohort: Cohort) -> None:
     """Exchanged models change the sign; row order and unit of time nothing; the parts add up to the whole."""
     time, event, prediction = cohort
-    time, event = np.append(time, 2 * time.max()), np.append(event, False)
-    prediction = np.append(prediction, prediction.mean())
+    time, event = np.append(time, [2 * time.max(), 3 * time.max()]), np.append(event, [False, False])
+    prediction = np.append(prediction, [prediction.mean(), prediction.max() + 1])
     old = (prediction - prediction.min() + 1) / 60
     order = np.random.default_rng(time.size).permutation(time.size)
     horizon = float(time[event].max())
@@ -292,14 +292,16 @@ RISKS = ([0.1, 0.4, 0.3, 0.8], [0.3, 0.2, 0.6, 0.9])
         (lambda: idi([0, 0, 0, 1], *RISKS), "1 cases and 3 controls", True),
         (lambda: nri([0, 0, 1, 1], RISKS[0], RISKS[0]), "standard error 0", True),
         (lambda: idi([0, 0, 0, 1, 1], [0.1] * 5, [0.3] * 5), "standard error 0", True),
-        (lambda: idi_at_horizon(*ALIKE, [0.1] * 8, [0.3] * 8, horizon=7), "standard error 0", True),
-        (lambda: nri_at_horizon(*ALIKE, [0.1] * 8, [0.3] * 8, horizon=7, censoring="km"), "standard error 0", True),
+        (lambda: idi_at_horizon(*ALIKE, [0.1] * 8, [0.3] * 8, horizon=6), "standard error 0", True),
+        (lambda: nri_at_horizon(*ALIKE, [0.1] * 8, [0.3] * 8, horizon=6, censoring="km"), "standard error 0", True),
+        (lambda: nri([0, 0, 0, 1], *RISKS), "1 cases and 3 controls", True),
+        (lambda: nri([0, 0, 1, 1], [0.2, 0.5, 0.3, 0.4], [0.3, 0.4, 0.5, 0.6]), "standard error 0", True),
         (lambda: nri_at_horizon([1, 2, 3, 4], [1, 1, 0, 0], *RISKS, horizon=5), "beyond follow-up", False),
         (lambda: nri_at_horizon([1, 2, 3, 4], [0, 0, 0, 1], *RISKS, horizon=3), "0 cases and 2 controls at 3", True),
         (lambda: idi_at_horizon([1, 2, 3, 4], [1, 1, 1, 1], *RISKS, horizon=4), "4 cases and 0 controls at 4", True),
         (
             lambda: nri_at_horizon(
-                [1, 2, 3, 4], [1, 0, 1, 0], [0.2] * 4, [0.3, 0.3, 0.1, 0.1], horizon=3, censoring="km"
+                [1, 2, 3, 4, 5], [1, 0, 1, 0, 0], [0.2] * 5, [0.3, 0.3, 0.1, 0.1, 0.1], horizon=3, censoring="km"
             ),
             "group of 2 ends at 2",
             True,

@@ -28,7 +28,7 @@ def test_kolmogorov_smirnov_equals_r() -> None:
     predictor = kolmogorov_smirnov(rotterdam().lpA, gbsg().lpA)
 
     assert age.statistic == pytest.approx(expected["ks_age"]["D"], abs=1e-14)
-    assert age.p_value == pytest.approx(expected["ks_age"]["p_asym"], rel=1e-5)
+    assert age.p_value == pytest.approx(expected["ks_age"]["p_asym"], rel=2e-6)
     assert predictor.statistic == pytest.approx(expected["ks_lp"]["D"], abs=1e-14)
     assert predictor.p_value == pytest.approx(SHIFT["ks_lp"]["p"], abs=1e-12)
 

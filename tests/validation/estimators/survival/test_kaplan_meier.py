@@ -202,7 +202,7 @@ def test_risk_difference() -> None:
 
 @pytest.mark.parametrize(
     ("cutoff", "reason"),
-    [(9.0, "0 of 4 patients at or above"), (0.0, "0 of 4 patients below"), (1.5, "a group has no event by 2 months")],
+    [(9.0, "0 of 4 patients at or above"), (0.0, "0 of 4 patients below"), (1.5, "a group has no event by 2")],
 )
 def test_risk_difference_refuses(cutoff: float, reason: str) -> None:
     """Both groups need patients and an event by the horizon."""
