@@ -59,7 +59,9 @@ class ModelSpec:
         name: Folder in `models/`.
         title: One line for people.
         modality: "MR", "CT" or "SM" (slide microscopy).
-        endpoint: Endpoint of the outcome table, for instance "dmfs".
+        endpoint: Endpoint of the outcome table that the model predicts first of all, for instance "dmfs".
+        other_endpoints: Further endpoints with time that training needs.
+        labels: Binary endpoints that training needs; a patient may lack one.
         horizons_months: Horizons of the risks, months from the time origin.
         images: Images and masks needed.
         covariates: Columns of the patient table needed.
@@ -80,6 +82,8 @@ class ModelSpec:
     outputs: tuple[TensorSpec, ...]
     prepare_path: str
     system_path: str
+    other_endpoints: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
     def prepare(self, volumes: Mapping[str, VolumeLike], row: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:
         """Pre-process one patient: images and table row in, one array per ONNX input out (no batch axis).

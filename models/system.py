@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, get_type_hints
 
@@ -25,45 +25,70 @@ class Progress(Protocol):
         """Take one line for people."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class FollowUp:
+    """Outcome of one endpoint with time.
+
+    Attributes:
+        event: (N,) whether the event was observed.
+        time_months: (N,) months from the time origin to event or censoring, > 0.
+    """
+
+    event: NDArray[np.bool_]
+    time_months: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
 class DevelopmentSet:
     """The development patients, pre-processed, with their outcomes.
 
     Attributes:
         patient_ids: Unique patient ids, N of them.
         inputs: One array per ONNX input, batch axis first: (N, ...); float32, or float16 to save memory. NaN = missing.
-        event: (N,) whether the event of the endpoint was observed.
-        time_months: (N,) months from the time origin to event or censoring, > 0.
+        follow_up: Outcomes by endpoint.
+        labels: Binary endpoints by name: (N,) float64, 1 case, 0 control, NaN not known.
     """
 
     patient_ids: tuple[str, ...]
     inputs: Mapping[str, NDArray[np.floating[Any]]]
-    event: NDArray[np.bool_]
-    time_months: NDArray[np.float64]
+    follow_up: Mapping[str, FollowUp]
+    labels: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together.
 
         Raises:
-            ValueError: Ids are repeated, lengths differ, or a time is not a positive number.
+            ValueError: Ids are repeated, lengths differ, a time is not a positive number, a label is not 0, 1 or NaN.
         """
         n = len(self.patient_ids)
         if len(set(self.patient_ids)) != n:
             raise ValueError("patient_ids: a patient appears more than once")
-        lengths = {name: len(array) for name, array in self.inputs.items()}
-        lengths |= {"event": len(self.event), "time_months": len(self.time_months)}
+        lengths = {name: len(array) for name, array in self._arrays().items()}
         if wrong := {name: length for name, length in lengths.items() if length != n}:
             raise ValueError(f"{n} patients, but other lengths for {wrong}")
-        if self.event.dtype != np.bool_:
-            raise ValueError(f"event: dtype {self.event.dtype}, expected bool")
-        if not (np.isfinite(self.time_months).all() and (self.time_months > 0).all()):
-            raise ValueError("time_months: a time is missing, infinite or not positive")
+        for name, outcome in self.follow_up.items():
+            if outcome.event.dtype != np.bool_:
+                raise ValueError(f"{name} event: dtype {outcome.event.dtype}, expected bool")
+            if not (np.isfinite(outcome.time_months).all() and (outcome.time_months > 0).all()):
+                raise ValueError(f"{name} time_months: a time is missing, infinite or not positive")
+        for name, label in self.labels.items():
+            if not np.isin(label[np.isfinite(label)], (0, 1)).all() or np.isinf(label).any():
+                raise ValueError(f"label {name}: other values than 0, 1 and NaN")
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        """Every array by a name of its own."""
+        outcomes = {
+            f"{part} of {name}": getattr(outcome, part)
+            for name, outcome in sorted(self.follow_up.items())
+            for part in ("event", "time_months")
+        }
+        labels = {f"label {name}": label for name, label in sorted(self.labels.items())}
+        return {**dict(sorted(self.inputs.items())), **outcomes, **labels}
 
     def digest(self) -> str:
         """Return the sha256 of ids, inputs and outcomes, names and types included."""
-        outcomes = {"event": self.event, "time_months": self.time_months}
         digest = hashlib.sha256(repr(self.patient_ids).encode())
-        for name, array in [*sorted(self.inputs.items()), *outcomes.items()]:
+        for name, array in self._arrays().items():
             digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
@@ -137,7 +162,7 @@ class TrainingParams:
         Raises:
             ValueError: A key is unknown, missing or of the wrong type, or a value is out of range; names the key.
         """
-        names = [field.name for field in fields(cls)]
+        names = [part.name for part in fields(cls)]
         if unknown := sorted(set(block) - set(names)):
             raise ValueError(f"unknown training parameter {', '.join(map(str, unknown))}; known are {', '.join(names)}")
         if missing := [name for name in names if name not in block]:
@@ -158,6 +183,10 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
 
 class System(Protocol):
     """How one model is trained and exported; found by `ModelSpec.system_path`."""
+
+    @property
+    def params_class(self) -> type[TrainingParams]:
+        """What its block in params.yaml holds."""
 
     def train(
         self,

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines.layout import cohort_folder, evidence_file, oracle_table
-from validation.cohort import load_cohort, load_outcomes
+from validation.cohort import endpoint_in_months, load_cohort, load_outcomes
 from validation.errors import InputError
 from validation.estimators.discrimination.auc import auc_at_horizon
 from validation.estimators.discrimination.concordance import harrell_c
@@ -50,7 +50,7 @@ def against_oracle(model: str, cohort: str, prediction: str = "nomogram") -> tup
     """
     folder = load_cohort(cohort_folder(cohort))
     evidence = read_evidence(evidence_file(model, cohort))
-    endpoint = folder.meta.endpoints[evidence["endpoint"]]
+    endpoint = endpoint_in_months(folder, evidence["endpoint"])
     failed = [patient["patient_id"] for patient in evidence["patients"]["failed"]]
     outcomes = load_outcomes(folder)
     outcomes = outcomes[~outcomes["patient_id"].isin(failed)]

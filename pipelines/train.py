@@ -14,7 +14,7 @@ import numpy as np
 
 from models import MODELS
 from models.spec import ModelSpec, load_dotted
-from models.system import DevelopmentSet, TrainingParams
+from models.system import DevelopmentSet, FollowUp, System, TrainingParams
 from pipelines.layout import PARAMS, checkpoint_folder, cohort_folder, training_folder
 from pipelines.params import Params, load_params
 from pipelines.patients import prepared_patients, stack_inputs
@@ -22,7 +22,7 @@ from pipelines.progress import LineProgress, TrainingProgress
 from pipelines.stage import run_stage
 from pipelines.writing import whole_folder
 from registry.tracking import track_training
-from validation.cohort import Cohort, Endpoint, load_cohort, load_outcomes
+from validation.cohort import Cohort, binary_endpoint, endpoint_in_months, load_cohort, load_outcomes
 from validation.digests import file_sha256
 from validation.errors import InputError
 from validation.evidence import write_json
@@ -57,38 +57,34 @@ def development_set(cohort: Cohort, spec: ModelSpec) -> tuple[DevelopmentSet, di
         expected = f"at most {EXCLUDED_SHARE_MAX:.0%}"
         raise InputError(str(cohort.folder), found, expected, f"Run hallmark check {cohort.folder} and correct them.")
     ids = [p.patient_id for p in kept]
-    endpoint = endpoint_of(cohort, spec.endpoint)
-    return (
-        DevelopmentSet(
-            patient_ids=tuple(ids),
-            inputs=stack_inputs(kept),
-            event=outcomes.loc[ids, endpoint.event].to_numpy(dtype=bool),
-            time_months=outcomes.loc[ids, endpoint.time].to_numpy(dtype=np.float64),
-        ),
-        excluded,
-    )
+    follow_up = {}
+    for name in (spec.endpoint, *spec.other_endpoints):
+        endpoint = endpoint_in_months(cohort, name)
+        event = outcomes.loc[ids, endpoint.event].to_numpy(dtype=bool)
+        follow_up[name] = FollowUp(event, outcomes.loc[ids, endpoint.time].to_numpy(dtype=np.float64))
+    labels = {name: outcomes.loc[ids, _label(cohort, name)].to_numpy(dtype=np.float64) for name in spec.labels}
+    return DevelopmentSet(tuple(ids), stack_inputs(kept), follow_up, labels), excluded
 
 
-def endpoint_of(cohort: Cohort, name: str) -> Endpoint:
-    """Return an endpoint of a cohort, in months.
+def _label(cohort: Cohort, name: str) -> str:
+    """Return the column of a binary endpoint.
 
     Raises:
-        InputError: The cohort lacks it or counts another unit.
+        InputError: The cohort lacks it.
     """
-    endpoint = cohort.meta.endpoints.get(name)
-    if endpoint is None or endpoint.unit != "months":
-        found = "no such endpoint" if endpoint is None else f"unit {endpoint.unit}"
+    endpoint = binary_endpoint(cohort, name)
+    if endpoint is None:
         where = f"{cohort.folder / 'cohort.yaml'} endpoints.{name}"
-        raise InputError(where, found, f"endpoint {name} in months", "Add it, with its columns in the outcome table.")
-    return endpoint
+        raise InputError(where, "no such binary endpoint", f"endpoint {name} with its case", "Add it, with its column.")
+    return endpoint.case
 
 
-def _training_params(params: Params, model: str) -> TrainingParams:
+def _training_params(params: Params, model: str, kind: type[TrainingParams]) -> TrainingParams:
     try:
-        return TrainingParams.from_mapping(params.training(model))
+        return kind.from_mapping(params.training(model))
     except ValueError as error:
         where = f"{PARAMS} profiles.{params.profile}.training.{model}"
-        raise InputError(where, str(error), "the parameters of models.system.TrainingParams", "Correct it.") from None
+        raise InputError(where, str(error), f"the parameters of {kind.__module__}.{kind.__name__}", "Correct it.") from None
 
 
 @contextmanager
@@ -107,10 +103,10 @@ def train(model: str) -> None:
     params = load_params()
     entry = params.model(model)
     spec = MODELS[entry.architecture]
-    training = _training_params(params, model)
+    system: System = load_dotted(spec.system_path)
+    training = _training_params(params, model, system.params_class)
     cohort = load_cohort(cohort_folder(entry.development))
     development, excluded = development_set(cohort, spec)
-    system = load_dotted(spec.system_path)
     facts = {**params.training(model), "seed": params.seed, "cohort": entry.development}
     digests = {"development_sha256": development.digest()}
     with _output(model) as folder, track_training(model, facts, digests) as tracker:

@@ -21,7 +21,7 @@ from validation.documents import read_yaml, require_keys
 from validation.errors import InputError
 from validation.findings import Finding, as_error
 from validation.paths import path_problem
-from validation.schema import CohortSchema, TableSchema, column_names, load_schema
+from validation.schema import CohortSchema, Column, TableSchema, column_names, load_schema
 
 META = "cohort.yaml"
 ROLES = ("development", "internal", "external")
@@ -41,12 +41,26 @@ _KEYS: dict[str, type] = {
     "tables": dict,
 }
 _ENDPOINT_KEYS: dict[str, type] = dict.fromkeys(("event", "time", "unit", "origin", "meaning"), str)
+_BINARY_KEYS: dict[str, type] = dict.fromkeys(("case", "meaning"), str)
 _MONTH = re.compile(r"(19|20)\d\d-(0[1-9]|1[0-2])")
 
 
 @dataclass(frozen=True)
+class BinaryEndpoint:
+    """An endpoint without time: its column of the outcomes table, and what it means.
+
+    Attributes:
+        case: Column that is 1 for cases, 0 for controls and empty where it is not known.
+        meaning: The case in words.
+    """
+
+    case: str
+    meaning: str
+
+
+@dataclass(frozen=True)
 class Endpoint:
-    """An endpoint: its two columns of the outcomes table, and what they mean.
+    """An endpoint with time: its two columns of the outcomes table, and what they mean.
 
     Attributes:
         event: Column that is 1 for the event and 0 for censored.
@@ -82,7 +96,7 @@ class CohortMeta:
         role: What the cohort is for.
         centres: Hospitals that delivered patients.
         period: When the patients were recruited.
-        endpoints: Endpoints by name.
+        endpoints: Endpoints by name; a cohort that never recorded one does not list it.
         eligibility: Who is in the cohort.
         ethics: Approval.
         licence: Terms of use.
@@ -97,7 +111,7 @@ class CohortMeta:
     role: Literal["development", "internal", "external"]
     centres: tuple[str, ...]
     period: Period
-    endpoints: Mapping[str, Endpoint]
+    endpoints: Mapping[str, Endpoint | BinaryEndpoint]
     eligibility: str
     ethics: str
     licence: str
@@ -164,26 +178,37 @@ def _centres(centres: list[Any], where: str) -> tuple[str, ...]:
     return tuple(centres)
 
 
-def _endpoints(document: dict[str, Any], schema: CohortSchema, where: str) -> dict[str, Endpoint]:
+def _endpoints(document: dict[str, Any], schema: CohortSchema, where: str) -> dict[str, Endpoint | BinaryEndpoint]:
     """Return the endpoints, their columns and units in agreement with the outcomes schema."""
     columns = {column.name: column for column in schema.outcomes.columns}
-    endpoints: dict[str, Endpoint] = {}
+    endpoints: dict[str, Endpoint | BinaryEndpoint] = {}
     for name, value in document.items():
         key = f"{where} key endpoints.{name}"
         if not isinstance(value, dict):
             raise InputError(key, repr(value), f"the keys {', '.join(_ENDPOINT_KEYS)}", "Describe the endpoint.")
-        require_keys(value, _ENDPOINT_KEYS, key)
-        endpoint = Endpoint(**value)
-        events = tuple(column.name for column in columns.values() if column.type == "integer")
-        times = tuple(column.name for column in columns.values() if column.type == "number")
-        _one_of(f"{key}.event", endpoint.event, events)
-        its_time = f"{endpoint.event.removesuffix('_event')}_time"
-        _one_of(f"{key}.time", endpoint.time, tuple(time for time in times if time.startswith(its_time)))
-        _one_of(f"{key}.unit", endpoint.unit, (str(columns[endpoint.time].unit),))
-        endpoints[str(name)] = endpoint
+        endpoints[str(name)] = _binary(value, columns, key) if "case" in value else _timed(value, columns, key)
     if not endpoints:
         raise InputError(f"{where} key endpoints", "none", "at least one endpoint", "Describe the endpoint.")
     return endpoints
+
+
+def _binary(value: dict[str, Any], columns: Mapping[str, Column], key: str) -> BinaryEndpoint:
+    require_keys(value, _BINARY_KEYS, key)
+    indicators = (c.name for c in columns.values() if c.categories == (0, 1) and not c.name.endswith("_event"))
+    _one_of(f"{key}.case", value["case"], tuple(indicators))
+    return BinaryEndpoint(**value)
+
+
+def _timed(value: dict[str, Any], columns: Mapping[str, Column], key: str) -> Endpoint:
+    require_keys(value, _ENDPOINT_KEYS, key)
+    endpoint = Endpoint(**value)
+    events = tuple(c.name for c in columns.values() if c.type == "integer" and c.name.endswith("_event"))
+    times = tuple(column.name for column in columns.values() if column.type == "number")
+    _one_of(f"{key}.event", endpoint.event, events)
+    its_time = f"{endpoint.event.removesuffix('_event')}_time"
+    _one_of(f"{key}.time", endpoint.time, tuple(time for time in times if time.startswith(its_time)))
+    _one_of(f"{key}.unit", endpoint.unit, (str(columns[endpoint.time].unit),))
+    return endpoint
 
 
 def read_patients(folder: Path, meta: CohortMeta) -> TypedTable:
@@ -235,6 +260,26 @@ def load_cohort(folder: Path) -> Cohort:
     if findings:
         raise as_error(findings, meta.name)
     return Cohort(folder, meta, table.frame.reset_index(drop=True))
+
+
+def endpoint_in_months(cohort: Cohort, name: str) -> Endpoint:
+    """Return an endpoint with time, in months.
+
+    Raises:
+        InputError: The cohort lacks it, or counts in another unit.
+    """
+    endpoint = cohort.meta.endpoints.get(name)
+    if not isinstance(endpoint, Endpoint) or endpoint.unit != "months":
+        found = f"{name} in {endpoint.unit}" if isinstance(endpoint, Endpoint) else f"no {name} with a time"
+        remedy = "Add it, with its columns in the outcomes table."
+        raise InputError(f"{cohort.meta.name}/{META} key endpoints", found, f"{name} in months", remedy)
+    return endpoint
+
+
+def binary_endpoint(cohort: Cohort, name: str) -> BinaryEndpoint | None:
+    """Return an endpoint without time, None where the cohort never recorded it."""
+    endpoint = cohort.meta.endpoints.get(name)
+    return endpoint if isinstance(endpoint, BinaryEndpoint) else None
 
 
 def load_outcomes(cohort: Cohort) -> pd.DataFrame:

@@ -9,24 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from validation.cohort import binary_endpoint, endpoint_in_months
 from validation.errors import InputError
-from validation.estimators.catalogue.entry import Settings, SurvivalSample
-from validation.estimators.catalogue.survival import SURVIVAL
+from validation.estimators.catalogue.entry import BinarySample, Settings, SurvivalSample
 from validation.estimators.estimate import UndefinedEstimate
+from validation.estimators.samples import Bools, Floats
 from validation.evidence import SCHEMA, check_evidence
 from validation.protocol import EstimateSpec, Protocol
 
 if TYPE_CHECKING:
     from validation.cohort import Cohort
-
-
-@dataclass(frozen=True, eq=False)
-class _Predicted:
-    """Predicted patients with their outcomes, in the order of their ids; the order of the tables never matters."""
-
-    table: pd.DataFrame
-    time_months: Any
-    event: Any
 
 
 def _check_patients(found: pd.Series, declared: set[str], where: str) -> None:
@@ -55,70 +47,95 @@ def _failed(predictions: pd.DataFrame, where: str) -> list[dict[str, str]]:
     ]
 
 
-def _predicted(protocol: Protocol, cohort: Cohort, predictions: pd.DataFrame, outcomes: pd.DataFrame) -> _Predicted:
-    endpoint = cohort.meta.endpoints.get(protocol.analysis.endpoint)
-    where = f"{cohort.meta.name}/cohort.yaml key endpoints"
-    if endpoint is None or endpoint.unit != "months":
-        found = f"{protocol.analysis.endpoint} in {endpoint.unit}" if endpoint else f"no {protocol.analysis.endpoint}"
-        raise InputError(
-            where, found, f"{protocol.analysis.endpoint} in months", "Add the endpoint the protocol names."
-        )
+def _predicted(predictions: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Predicted patients with their outcomes, in the order of their ids; the order of the tables never matters."""
     table = predictions[predictions["status"] == "ok"].merge(outcomes, on="patient_id", validate="1:1")
-    table = table.sort_values("patient_id")
+    return table.sort_values("patient_id")
+
+
+def _follow_up(name: str, cohort: Cohort, table: pd.DataFrame) -> tuple[Floats, Bools]:
+    """Months and event indicator of an endpoint with time."""
+    endpoint = endpoint_in_months(cohort, name)
     if not table[endpoint.event].isin((0, 1)).all():
-        raise InputError(
-            f"outcomes of {cohort.meta.name} column {endpoint.event}", "other values", "0 and 1", "Correct it."
-        )
-    return _Predicted(
-        table,
-        table[endpoint.time].to_numpy(dtype=np.float64),
-        table[endpoint.event].to_numpy(dtype=np.float64) == 1,
-    )
+        where = f"outcomes of {cohort.meta.name} column {endpoint.event}"
+        raise InputError(where, "other values", "0 and 1", "Correct it.")
+    return table[endpoint.time].to_numpy(dtype=np.float64), table[endpoint.event].to_numpy(dtype=np.float64) == 1
 
 
-def _events(spec: EstimateSpec, predicted: _Predicted) -> int:
-    """Events that an undefined estimate would have had."""
-    last = np.inf if spec.horizon_months is None else spec.horizon_months
-    return int(np.count_nonzero(predicted.event & (predicted.time_months <= last)))
+def _cases(name: str, cohort: Cohort, table: pd.DataFrame) -> Floats:
+    """Case indicator of a binary endpoint, NaN where it is not known.
+
+    Raises:
+        UndefinedEstimate: The cohort never recorded it.
+    """
+    endpoint = binary_endpoint(cohort, name)
+    if endpoint is None:
+        raise UndefinedEstimate(f"the cohort has no endpoint {name}")
+    return table[endpoint.case].to_numpy(dtype=np.float64)
 
 
-def _undefined(spec: EstimateSpec, predicted: _Predicted, undefined: UndefinedEstimate) -> dict[str, Any]:
-    return {
-        "value": None,
-        "reason": str(undefined),
-        "too_few": undefined.too_few,
-        "n": len(predicted.table),
-        "events": _events(spec, predicted),
-        "horizon": spec.horizon_months,
-    }
+@dataclass(frozen=True, eq=False)
+class _Question:
+    """An estimate to make: the sample, or why there is none; and what an undefined estimate would have rested on."""
+
+    spec: EstimateSpec
+    sample: SurvivalSample | BinarySample | UndefinedEstimate
+    n: int
+    events: int
+    unknown: int = 0
 
 
-def _sample(spec: EstimateSpec, level: float, cutoffs: Mapping[str, float], predicted: _Predicted) -> SurvivalSample:
-    return SurvivalSample(
-        time=predicted.time_months,
-        event=predicted.event,
-        prediction=predicted.table[spec.prediction].to_numpy(dtype=np.float64),
-        settings=Settings(level, spec.horizon_months, cutoff=cutoffs.get(spec.prediction)),
-    )
-
-
-def _measure(spec: EstimateSpec, sample: SurvivalSample, predicted: _Predicted) -> dict[str, Any]:
+def _question(
+    spec: EstimateSpec, level: float, cutoffs: Mapping[str, float], cohort: Cohort, table: pd.DataFrame
+) -> _Question:
+    prediction = table[spec.prediction].to_numpy(dtype=np.float64)
+    settings = Settings(level, spec.horizon_months, cutoff=cutoffs.get(spec.prediction))
+    if not spec.binary:
+        time, event = _follow_up(spec.endpoint, cohort, table)
+        last = np.inf if spec.horizon_months is None else spec.horizon_months
+        events = int(np.count_nonzero(event & (time <= last)))
+        return _Question(spec, SurvivalSample(time, event, prediction, settings), len(table), events)
     try:
-        measured = SURVIVAL[spec.estimator].estimate(sample).to_dict()
+        cases = _cases(spec.endpoint, cohort, table)
     except UndefinedEstimate as undefined:
-        measured = _undefined(spec, predicted, undefined)
-    return {"id": spec.id, "estimator": spec.estimator, "prediction": spec.prediction, **measured}
+        return _Question(spec, undefined, len(table), 0)
+    known = np.isfinite(cases)
+    sample = BinarySample(cases[known] == 1, prediction[known], settings)
+    n, events = int(np.count_nonzero(known)), int(np.count_nonzero(sample.event))
+    return _Question(spec, sample, n, events, len(table) - n)
 
 
-def _curves(samples: Mapping[EstimateSpec, SurvivalSample]) -> dict[str, Any]:
+def _measure(question: _Question) -> dict[str, Any]:
+    spec = question.spec
+    named = {"id": spec.id, "estimator": spec.estimator, "prediction": spec.prediction, "endpoint": spec.endpoint}
+    try:
+        if isinstance(question.sample, UndefinedEstimate):
+            raise question.sample
+        measured = spec.entry.estimate(question.sample).to_dict()
+    except UndefinedEstimate as undefined:
+        measured = {
+            "value": None,
+            "reason": str(undefined),
+            "too_few": undefined.too_few,
+            "n": question.n,
+            "events": question.events,
+            "horizon": spec.horizon_months,
+        }
+    else:
+        if question.unknown:
+            measured["method"] += f"; {question.unknown} patients of unknown {spec.endpoint} left out"
+    return {**named, **measured}
+
+
+def _curves(questions: list[_Question]) -> dict[str, Any]:
     curves: dict[str, Any] = {}
-    for spec, sample in samples.items():
-        curve = SURVIVAL[spec.estimator].curve
-        if curve is not None:
+    for question in questions:
+        curve = question.spec.entry.curve
+        if curve is not None and not isinstance(question.sample, UndefinedEstimate):
             try:
-                curves[spec.id] = curve(sample)
+                curves[question.spec.id] = curve(question.sample)
             except UndefinedEstimate as undefined:
-                curves[spec.id] = {"reason": str(undefined)}
+                curves[question.spec.id] = {"reason": str(undefined)}
     return curves
 
 
@@ -135,7 +152,7 @@ def _check_contract(protocol: Protocol, contract: Mapping[str, Any], columns: se
             raise InputError(
                 f"protocol estimate {spec.id}", f"prediction {spec.prediction}", "a predicted column", remedy
             )
-        if "cutoff" in SURVIVAL[spec.estimator].needs and not isinstance(cutoffs.get(spec.prediction), float | int):
+        if "cutoff" in spec.entry.needs and not isinstance(cutoffs.get(spec.prediction), float | int):
             found = f"no cut-off of {spec.prediction}"
             raise InputError("contract.json key cutoffs", found, f"the cut-off that {spec.id} needs", remedy)
 
@@ -174,9 +191,8 @@ def evaluate_cohort(
     _check_patients(outcomes["patient_id"], declared, f"outcomes of {cohort.meta.name}")
     _check_contract(protocol, contract, set(predictions.columns))
     failed = _failed(predictions, f"predictions on {cohort.meta.name}")
-    predicted = _predicted(protocol, cohort, predictions, outcomes)
-    analysis = protocol.analysis
-    samples = {s: _sample(s, analysis.level, contract["cutoffs"], predicted) for s in analysis.estimates}
+    table, analysis = _predicted(predictions, outcomes), protocol.analysis
+    questions = [_question(s, analysis.level, contract["cutoffs"], cohort, table) for s in analysis.estimates]
     evidence = {
         "schema": SCHEMA,
         "model": contract["model"],
@@ -187,12 +203,12 @@ def evaluate_cohort(
         "endpoint": analysis.endpoint,
         "patients": {
             "declared": len(declared),
-            "predicted": len(predicted.table),
+            "predicted": len(table),
             "failed": failed,
-            "with_missing_covariates": int((predicted.table["missing_covariates"] > 0).sum()),
+            "with_missing_covariates": int((table["missing_covariates"] > 0).sum()),
         },
-        "estimates": [_measure(spec, sample, predicted) for spec, sample in samples.items()],
-        "curves": _curves(samples),
+        "estimates": [_measure(question) for question in questions],
+        "curves": _curves(questions),
         "digests": {**digests, "analysis": analysis.estimates_digest},
     }
     check_evidence(evidence, f"evidence on {cohort.meta.name}")

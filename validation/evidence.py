@@ -19,7 +19,7 @@ _ABOUT = frozenset(("schema", "model", "architecture", "cohort", "role", "synthe
 _KEYS = _ABOUT | frozenset(("patients", "estimates", "curves", "digests"))
 _PATIENT_KEYS = frozenset(("declared", "predicted", "failed", "with_missing_covariates"))
 _DIGEST_KEYS = frozenset(("artifact", "predictions", "outcomes", "patients", "analysis"))
-_ENTRY_KEYS = frozenset(("id", "estimator", "prediction", "value", "n", "events"))
+_ENTRY_KEYS = frozenset(("id", "estimator", "prediction", "endpoint", "value", "n", "events"))
 _DEFINED_KEYS = _ENTRY_KEYS | frozenset(
     ("lower", "upper", "level", "method", "scale", "horizon", "group", "standard_error", "p_value")
 )

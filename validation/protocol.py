@@ -14,6 +14,8 @@ import yaml
 from validation.digests import json_sha256
 from validation.documents import read_yaml
 from validation.errors import InputError
+from validation.estimators.catalogue.binary import BINARY
+from validation.estimators.catalogue.entry import Estimator
 from validation.estimators.catalogue.survival import SURVIVAL
 from validation.gates import GATES
 from validation.gates.base import SIDES, GateSpec, Limit, Side
@@ -28,15 +30,24 @@ class EstimateSpec:
 
     Attributes:
         id: Name in protocol and evidence.
-        estimator: Name in `SURVIVAL`.
+        estimator: Name in the catalogue of its kind of endpoint.
         prediction: Column of the predictions.
         horizon_months: Horizon, if the estimator takes one.
+        endpoint: Endpoint of the outcome tables.
+        binary: Whether that endpoint is binary.
     """
 
     id: str
     estimator: str
     prediction: str
     horizon_months: float | None
+    endpoint: str
+    binary: bool = False
+
+    @property
+    def entry(self) -> Estimator[Any]:
+        """Its entry in the catalogue."""
+        return (BINARY if self.binary else SURVIVAL)[self.estimator]
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,7 @@ class Analysis:
     """What is estimated, on which cohorts.
 
     Attributes:
-        endpoint: Endpoint of the outcome tables.
+        endpoint: Endpoint of the estimates that name no other.
         level: Two-sided confidence level of every interval.
         external: External cohorts on which the model is judged.
         estimates: In the order of the protocol.
@@ -160,30 +171,47 @@ def _external(block: _Block) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _estimate(file: Path, position: int, value: Any) -> EstimateSpec:
+def _binary_endpoints(block: _Block, endpoint: str) -> tuple[str, ...]:
+    names = block.take("binary_endpoints", list, "a list of endpoints without time", optional=True) or []
+    if not all(isinstance(name, str) and _NAME.fullmatch(name) for name in names) or endpoint in names:
+        raise block.error("binary_endpoints", repr(names), f"names other than {endpoint}, which has a time")
+    _unique(block, "binary_endpoints", names)
+    return tuple(names)
+
+
+def _estimate(file: Path, position: int, value: Any, endpoint: str, binary: tuple[str, ...]) -> EstimateSpec:
     path = ("analysis", "estimates", position)
-    block = _Block(file, path, value, frozenset(("id", "estimator", "prediction", "horizon_months")))
+    keys = frozenset(("id", "estimator", "prediction", "horizon_months", "endpoint"))
+    block = _Block(file, path, value, keys)
+    own = block.name("endpoint") if "endpoint" in block.value else endpoint
+    table: Mapping[str, Estimator[Any]] = BINARY if own in binary else SURVIVAL
     name = block.take("estimator", str, "the name of an estimator")
-    known = [name for name, entry in SURVIVAL.items() if entry.needs <= {"cutoff"}]  # what cohort and contract can give
+    known = [name for name, entry in table.items() if entry.needs <= {"cutoff"}]  # what cohort and contract can give
     if name not in known:
-        raise block.error("estimator", f"unknown estimator {name}", f"one of {', '.join(known)}")
-    wanted = SURVIVAL[name].horizon == "required" or "horizon_months" in block.value
+        raise block.error("estimator", f"unknown estimator {name} of {own}", f"one of {', '.join(known)}")
+    timed = table[name].horizon
+    if timed == "none" and "horizon_months" in block.value:
+        raise block.error("horizon_months", "a horizon", f"none for {name} of {own}")
+    wanted = timed == "required" or "horizon_months" in block.value
     horizon = block.number("horizon_months", 0, math.inf) if wanted else None
-    return EstimateSpec(block.name("id"), name, block.name("prediction"), horizon)
+    return EstimateSpec(block.name("id"), name, block.name("prediction"), horizon, own, own in binary)
 
 
 def _analysis(file: Path, value: Any) -> Analysis:
-    block = _Block(file, ("analysis",), value, frozenset(("endpoint", "level", "cohorts", "estimates")))
+    keys = frozenset(("endpoint", "binary_endpoints", "level", "cohorts", "estimates"))
+    block = _Block(file, ("analysis",), value, keys)
+    endpoint = block.name("endpoint")
+    binary = _binary_endpoints(block, endpoint)
     level = block.number("level", 0.5, 1)
     external = _external(block)
     raw = block.take("estimates", list, "a list of estimates")
-    estimates = tuple(_estimate(file, position, entry) for position, entry in enumerate(raw))
+    estimates = tuple(_estimate(file, position, entry, endpoint, binary) for position, entry in enumerate(raw))
     if not estimates:
         raise block.error("estimates", "an empty list", "at least one estimate")
     _unique(block, "estimates", [estimate.id for estimate in estimates])
     without_cohorts = {key: part for key, part in block.value.items() if key != "cohorts"}
     return Analysis(
-        endpoint=block.name("endpoint"),
+        endpoint=endpoint,
         level=level,
         external=external,
         estimates=estimates,
@@ -216,7 +244,7 @@ def _target(block: _Block, measures: str, analysis: Analysis) -> EstimateSpec:
     if found is None:
         known = ", ".join(estimate.id for estimate in analysis.estimates)
         raise block.error("estimate", f"no estimate {name} in the analysis", f"one of {known}")
-    if SURVIVAL[found.estimator].measures != measures:
+    if found.entry.measures != measures:
         raise block.error("estimate", f"{name}, a {found.estimator}", f"an estimate of {measures}")
     return found
 
@@ -231,7 +259,7 @@ def _gate(file: Path, position: int, value: Any, analysis: Analysis) -> GateSpec
     gate, estimate, minimum, bounds = GATES[kind], None, None, (-math.inf, math.inf)
     if gate.measures:
         target = _target(block, gate.measures, analysis)
-        estimate, bounds = target.id, SURVIVAL[target.estimator].bounds
+        estimate, bounds = target.id, target.entry.bounds
         minimum = block.take("minimum_events", int, "a number of events, at least 1")
         if minimum < 1:
             raise block.error("minimum_events", repr(minimum), "at least 1")

@@ -51,6 +51,8 @@ METHOD = (
 class MriDistantMetastasis:
     """The training system of `mri_distant_metastasis`; see `models.system.System` for the contract."""
 
+    params_class = TrainingParams
+
     def train(
         self,
         development: DevelopmentSet,
@@ -61,7 +63,8 @@ class MriDistantMetastasis:
         progress: Progress,
     ) -> None:
         """Cross-fit both networks, fit the risk models on out-of-fold scores, refit the networks on everyone."""
-        known, case = status_at_horizon(development.time_months, development.event, TARGET_MONTHS)
+        outcome = development.follow_up[SPEC.endpoint]
+        known, case = status_at_horizon(outcome.time_months, outcome.event, TARGET_MONTHS)
         status = np.where(known, case.astype(np.float64), np.nan)
         fold = assign_folds(development.patient_ids, status, params.folds, seed)
         with joined() as worker:
@@ -121,18 +124,17 @@ def fit_risk_models(scores: pd.DataFrame, development: DevelopmentSet) -> RiskMo
     Raises:
         ValueError: A Cox model or cut-off is undefined in these data.
     """
+    outcome = development.follow_up[SPEC.endpoint]
     covariates = pd.DataFrame(development.inputs["covariates"].astype(np.float64), columns=list(CLINICAL))
     table = pd.concat([scores.reset_index(drop=True), covariates], axis=1)
     columns = {name: table[list(MODEL_COVARIATES[name])].to_numpy(dtype=np.float64) for name in RISK_MODELS}
     models = {
-        name: fit_cox(
-            MODEL_COVARIATES[name], columns[name], development.event, development.time_months, HORIZONS_MONTHS
-        )
+        name: fit_cox(MODEL_COVARIATES[name], columns[name], outcome.event, outcome.time_months, HORIZONS_MONTHS)
         for name in RISK_MODELS
     }
     cutoffs = {
         f"lp_{name}": youden_cutoff_at_horizon(
-            development.time_months, development.event, models[name].linear_predictor(columns[name]), TARGET_MONTHS
+            outcome.time_months, outcome.event, models[name].linear_predictor(columns[name]), TARGET_MONTHS
         ).value
         for name in WITH_CUTOFF
     }
@@ -206,7 +208,7 @@ def _facts(development: DevelopmentSet, seed: int, fitted: Mapping[str, CrossFit
         "model": SPEC.name,
         "seed": seed,
         "n": len(development.patient_ids),
-        "events": int(development.event.sum()),
+        "events": int(development.follow_up[SPEC.endpoint].event.sum()),
         "in_classifier_training": known,
         "networks": networks,
     }

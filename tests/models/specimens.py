@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.spec import ModelSpec
-from models.system import DevelopmentSet, TrainingParams
+from models.system import DevelopmentSet, FollowUp, TrainingParams
 
 TINY = {
     "width": 0.25,
@@ -68,11 +68,12 @@ def development_set(spec: ModelSpec, n: int = 40, seed: int = 0) -> DevelopmentS
     """Development patients for any model, without any signal; about half have the event, a few are lost early."""
     rng = np.random.default_rng(seed)
     event_months, censoring_months = rng.exponential(40.0, n), rng.uniform(30.0, 70.0, n)
+    outcome = FollowUp(event_months <= censoring_months, np.minimum(event_months, censoring_months))
     return DevelopmentSet(
         patient_ids=tuple(f"P{number:03d}" for number in range(n)),
         inputs=model_inputs(spec, n, seed),
-        event=event_months <= censoring_months,
-        time_months=np.minimum(event_months, censoring_months),
+        follow_up=dict.fromkeys((spec.endpoint, *spec.other_endpoints), outcome),
+        labels={name: (rng.random(n) < 0.5).astype(np.float64) for name in spec.labels},
     )
 
 

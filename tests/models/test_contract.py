@@ -180,7 +180,7 @@ def test_contract_says_what_is_needed_to_use_the_model(trained: TrainedModel) ->
     assert contract["development"] == {
         "cohort": "made_up",
         "n": len(trained.development.patient_ids),
-        "events": int(trained.development.event.sum()),
+        "events": int(trained.development.follow_up[trained.spec.endpoint].event.sum()),
         "excluded": 2,
         "synthetic": True,
         "patients_sha256": "0" * 64,

@@ -8,15 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.system import DevelopmentSet, TrainingParams
+from models.system import DevelopmentSet, FollowUp, TrainingParams
 from tests.models.specimens import TINY, params
 
 PATIENTS = DevelopmentSet(
     patient_ids=("a", "b", "c"),
     inputs={"x": np.zeros((3, 2), dtype=np.float32)},
-    event=np.array([True, False, True]),
-    time_months=np.array([1.0, 2.0, 3.0]),
+    follow_up={"os": FollowUp(np.array([True, False, True]), np.array([1.0, 2.0, 3.0]))},
+    labels={"response": np.array([1.0, np.nan, 0.0])},
 )
+
+
+def os(event: list[Any], time_months: list[float]) -> dict[str, Any]:
+    """Other outcomes of the same endpoint."""
+    return {"follow_up": {"os": FollowUp(np.array(event), np.array(time_months))}}
 
 
 @pytest.mark.parametrize(
@@ -24,9 +29,11 @@ PATIENTS = DevelopmentSet(
     [
         ({"patient_ids": ("a", "b", "a")}, "a patient appears more than once"),
         ({"patient_ids": ("a", "b")}, r"2 patients, but other lengths for .*'x': 3"),
-        ({"event": np.array([1, 0, 1])}, "event: dtype int64, expected bool"),
-        ({"time_months": np.array([1.0, 0.0, 3.0])}, "not positive"),
-        ({"time_months": np.array([1.0, np.nan, 3.0])}, "missing"),
+        (os([1, 0, 1], [1.0, 2.0, 3.0]), "os event: dtype int64, expected bool"),
+        (os([True, False, True], [1.0, 0.0, 3.0]), "os time_months: .*not positive"),
+        (os([True, False, True], [1.0, np.nan, 3.0]), "missing"),
+        (os([True, False], [1.0, 2.0]), r"other lengths for .*'event of os': 2"),
+        ({"labels": {"response": np.array([2.0, 0.0, 1.0])}}, "label response: other values than 0, 1 and NaN"),
     ],
 )
 def test_development_set_refuses(changes: dict[str, Any], message: str) -> None:
@@ -42,8 +49,9 @@ def test_development_set_refuses(changes: dict[str, Any], message: str) -> None:
         {"inputs": {"y": np.zeros((3, 2), dtype=np.float32)}},
         {"inputs": {"x": np.zeros((3, 2), dtype=np.float16)}},
         {"inputs": {"x": np.ones((3, 2), dtype=np.float32)}},
-        {"event": np.array([True, True, True])},
-        {"time_months": np.array([1.0, 2.0, 4.0])},
+        os([True, True, True], [1.0, 2.0, 3.0]),
+        os([True, False, True], [1.0, 2.0, 4.0]),
+        {"labels": {"response": np.array([0.0, np.nan, 0.0])}},
     ],
 )
 def test_digest_depends_on_every_part(changes: dict[str, Any]) -> None:

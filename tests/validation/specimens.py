@@ -56,13 +56,20 @@ def estimate(name: str, value: float, lower: float, upper: float, **changes: Any
     defined = {"value": value, "lower": lower, "upper": upper, "level": 0.95, "n": 500, "events": 150, "method": "M"}
     kind = {"c": ("harrell_c", "lp", "logit", None), "slope": ("calibration_slope", "lp", "identity", 36.0)}
     estimator, prediction, scale, horizon = kind.get(name, ("oe_ratio", "risk_36m", "log", 36.0))
-    entry = {"id": name, "estimator": estimator, "prediction": prediction, "scale": scale, "horizon": horizon}
+    entry = {
+        "id": name,
+        "estimator": estimator,
+        "prediction": prediction,
+        "endpoint": "dmfs",
+        "scale": scale,
+        "horizon": horizon,
+    }
     return {**entry, **defined, "group": None, "standard_error": None, "p_value": None, **changes}
 
 
 def undefined(name: str, reason: str, too_few: bool, events: int) -> dict[str, Any]:
     """An entry of the evidence without value."""
-    entry = {"id": name, "estimator": "harrell_c", "prediction": "lp", "horizon": None}
+    entry = {"id": name, "estimator": "harrell_c", "prediction": "lp", "endpoint": "dmfs", "horizon": None}
     return {**entry, "value": None, "reason": reason, "too_few": too_few, "n": 500, "events": events}
 
 

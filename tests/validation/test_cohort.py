@@ -156,7 +156,7 @@ def test_misspelt_column_is_refused(folder: Path) -> None:
     ("changes", "message"),
     [
         ({"name": "other"}, "key name: found 'other'; expected 'mri_test'"),
-        ({"schema": "rectal_ct"}, "found 'rectal_ct'; expected one of rectal_mri"),
+        ({"schema": "rectal_ct"}, r"found 'rectal_ct'; expected one of .*rectal_mri"),
         ({"modality": "CT"}, "key modality: found 'CT'; expected 'MR'"),
         ({"role": "test"}, "key role: found 'test'"),
         ({"ethics": None}, "found no ethics"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tests.reference import from_r, gbsg
-from validation.cohort import Cohort, CohortMeta, Endpoint, Period
+from validation.cohort import BinaryEndpoint, Cohort, CohortMeta, Endpoint, Period
 from validation.errors import InputError
 from validation.evaluate import evaluate_cohort
 from validation.evidence import check_evidence, encode
@@ -206,5 +207,40 @@ def test_refuses_a_cohort_without_the_endpoint(tmp_path: Path) -> None:
     """The endpoint that the protocol names must be one of the cohort's."""
     path = tmp_path / "plan.yaml"
     path.write_text(PLAN.replace("endpoint: rfs", "endpoint: dmfs"), encoding="utf-8")
-    with pytest.raises(InputError, match="found no dmfs; expected dmfs in months"):
+    with pytest.raises(InputError, match="found no dmfs with a time; expected dmfs in months"):
         assessed(load_protocol(path), contract={**CONTRACT, "endpoint": "dmfs"})
+
+
+def with_response(folder: Path, endpoints: dict[str, Any]) -> dict[str, Any]:
+    """Evidence by a plan that also asks for the AUC of a binary endpoint, on a cohort with these endpoints."""
+    path = folder / "plan.yaml"
+    asked = "- {id: auc3, estimator: auc, prediction: risk_36m, endpoint: early}\n    - {id: km,"
+    text = PLAN.replace("endpoint: rfs", "endpoint: rfs\n  binary_endpoints: [early]").replace("- {id: km,", asked)
+    path.write_text(text, encoding="utf-8")
+    data = gbsg().set_index(gbsg().pid.astype(str))
+    known = outcomes()
+    known["early"] = data.loc[known["patient_id"], "y3"].to_numpy(dtype=float)
+    given = cohort()
+    meta = replace(given.meta, endpoints={**given.meta.endpoints, **endpoints})
+    return assessed(load_protocol(path), cohort=replace(given, meta=meta), outcomes=known)
+
+
+def test_binary_endpoint_equals_r(tmp_path: Path) -> None:
+    """Among patients whose case is known the AUC is pROC's; the others are counted in the method."""
+    evidence = with_response(tmp_path, {"early": BinaryEndpoint("early", "event within three years")})
+    entry = next(e for e in evidence["estimates"] if e["id"] == "auc3")
+
+    assert entry["value"] == pytest.approx(from_r()["bin"]["aucA"], abs=1e-12)
+    assert (entry["n"], entry["events"], entry["endpoint"], entry["horizon"]) == (555, 224, "early", None)
+    assert entry["method"].endswith("131 patients of unknown early left out")
+    check_evidence(evidence, "evidence")
+
+
+def test_cohort_that_never_recorded_the_binary_endpoint(tmp_path: Path) -> None:
+    """The estimate is there without value; more patients would not help, and the others are untouched."""
+    evidence = with_response(tmp_path, {})
+    entry = next(e for e in evidence["estimates"] if e["id"] == "auc3")
+
+    assert (entry["value"], entry["too_few"], entry["n"]) == (None, False, 686)
+    assert entry["reason"] == "the cohort has no endpoint early"
+    assert evidence["estimates"][0]["value"] == pytest.approx(from_r()["C"]["harrell_A"]["C"], abs=1e-12)

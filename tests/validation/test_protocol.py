@@ -53,17 +53,44 @@ def test_digests(tmp_path: Path) -> None:
     assert cohort.analysis.estimates_digest == plan.analysis.estimates_digest
 
 
+def test_binary_endpoints(tmp_path: Path) -> None:
+    """An estimate may name another endpoint; one declared binary has the estimators of a binary outcome, no horizon."""
+    plan = protocol(
+        tmp_path,
+        ("endpoint: dmfs", "endpoint: dmfs\n  binary_endpoints: [response]"),
+        (
+            "    - {id: slope,",
+            "    - {id: auc, estimator: auc, prediction: p, endpoint: response}\n"
+            "    - {id: c_os, estimator: harrell_c, prediction: lp, endpoint: os}\n    - {id: slope,",
+        ),
+    )
+    auc, c_os = plan.analysis.estimates[1:3]
+
+    assert (auc.endpoint, auc.binary, auc.entry.horizon) == ("response", True, "none")
+    assert (c_os.endpoint, c_os.binary) == ("os", False)
+    assert plan.analysis.estimates[0].endpoint == "dmfs"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "reason"),
     [
         ("version: 1", "version: 1\nversions: 2", 4, "unknown key versions"),
         ("version: 1", "version: one", 3, "version: 'one'"),
+        ("endpoint: dmfs", "endpoint: dmfs\n  binary_endpoints: [dmfs]", 7, "names other than dmfs"),
+        ("endpoint: dmfs", "endpoint: dmfs\n  binary_endpoints: response", 7, "a list of endpoints without time"),
+        ("endpoint: dmfs", "endpoint: dmfs\n  binary_endpoints: [a, a]", 7, "a given twice"),
+        ("prediction: lp}", "prediction: lp, endpoint: 7}", 11, "endpoint: 7"),
         ("intended_use: Test.", "", 2, "intended_use: nothing"),
         ("level: 0.95", "level: 95", 7, "between 0.5 and 1"),
         ("level: 0.95", "levels: 0.95", 7, "unknown key levels"),
         ("[mri_external, mri_second]", "[]", 9, "at least one cohort"),
         ("[mri_external, mri_second]", "[mri_external, mri_external]", 9, "mri_external given twice"),
-        ("estimator: harrell_c", "estimator: harrel_c", 11, "unknown estimator harrel_c; expected one of harrell_c"),
+        (
+            "estimator: harrell_c",
+            "estimator: harrel_c",
+            11,
+            "unknown estimator harrel_c of dmfs; expected one of harrell_c",
+        ),
         ("id: c,", "id: slope,", 10, "slope given twice"),
         ("horizon_months: 36}\n    - {id: oe", "horizon_months: 0}\n    - {id: oe", 12, "found 0; expected a number"),
         ("risk_36m, horizon_months: 36", "risk_36m", 13, "horizon_months: nothing"),

@@ -22,7 +22,8 @@ from tests.models.specimens import Notebook, development_set, params
 def test_scores_are_out_of_fold_for_everyone(trained: TrainedModel) -> None:
     """Every patient has scores and a fold; those of unknown status at 36 months are scored but not trained on."""
     scores, development = pd.read_parquet(trained.folder / "scores.parquet"), trained.development
-    known = development.event & (development.time_months <= 36) | (development.time_months >= 36)
+    outcome = development.follow_up["dmfs"]
+    known = outcome.event & (outcome.time_months <= 36) | (outcome.time_months >= 36)
 
     assert tuple(scores["patient_id"]) == development.patient_ids
     assert set(scores["fold"]) == {1, 2}
@@ -66,7 +67,8 @@ def test_progress_names_every_run(trained: TrainedModel) -> None:
 def test_cutoff_separates_high_from_low() -> None:
     """With scores that know the outcome, the DLRS cut-off lies between the groups."""
     development = development_set(SPEC, n=120)
-    case = development.event & (development.time_months <= 36)
+    outcome = development.follow_up["dmfs"]
+    case = outcome.event & (outcome.time_months <= 36)
     rng = np.random.default_rng(0)
     half = 0.3 + 0.3 * case + rng.normal(0, 0.1, len(case))
     scores = pd.DataFrame({"t2w_prob": half, "adc_prob": half, "dl_prob": 2 * half})
