@@ -15,7 +15,7 @@ import torch
 
 from models import atomic
 
-NOT_TRAINING = ("__init__.py", "onnx_export.py", "runtime.py")  # the list of models, and what comes after training
+NOT_TRAINING = ("__init__.py", "gradcam.py", "onnx_export.py", "runtime.py")  # the list of models, and what comes after
 
 
 def training_sources(package: Path) -> list[Path]:

@@ -9,7 +9,7 @@ that stop at different epochs give out-of-fold scores on different scales, which
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +69,13 @@ def split_tuning(
 
 
 def cross_fit(
-    trainer: Trainer, task: Task, patient_ids: Sequence[str], status: NDArray[np.float64], fold: NDArray[np.intp]
+    trainer: Trainer,
+    task: Task,
+    patient_ids: Sequence[str],
+    status: NDArray[np.float64],
+    fold: NDArray[np.intp],
+    *,
+    enlarge: Callable[[str, Rows], tuple[Task, Rows]] | None = None,
 ) -> CrossFitted:
     """Train a network per fold and one on everyone.
 
@@ -81,6 +87,9 @@ def cross_fit(
         patient_ids: Ids of the N patients.
         status: (N,) 1, 0 or NaN for unknown; the tuning split is stratified by it.
         fold: (N,) fold of each patient.
+        enlarge: Takes the name of a run and the rows to train on; returns a task whose inputs and targets are those of
+            the N patients followed by made-up ones, and the rows to train on. It sees no other row of its fold, and
+            tuning and scoring stay with the patients. None trains on the patients alone.
     """
     known = np.flatnonzero(~np.isnan(status))
     fitted, order = [], []
@@ -90,11 +99,13 @@ def cross_fit(
             patient_ids, status, known[fold[known] != k], trainer.params.tuning_fraction, f"{trainer.seed} {name}"
         )
         order.append(np.flatnonzero(fold == k))
-        fitted.append(trainer.fit(task, name, rows, tuning_rows=tuning, scored_rows=order[-1]))
+        enlarged, trained = (task, rows) if enlarge is None else enlarge(name, rows)
+        fitted.append(trainer.fit(enlarged, name, trained, tuning_rows=tuning, scored_rows=order[-1]))
     reached = min(len(network.tuning_losses) for network in fitted)
     epochs = 1 + int(np.argmin(np.mean([network.tuning_losses[:reached] for network in fitted], axis=0)))
     scores = np.concatenate([network.scores[epochs - 1] for network in fitted])
-    refitted = trainer.fit(task, f"{task.name}/refit", known, epochs=epochs)
+    enlarged, trained = (task, known) if enlarge is None else enlarge(f"{task.name}/refit", known)
+    refitted = trainer.fit(enlarged, f"{task.name}/refit", trained, epochs=epochs)
     return CrossFitted(scores[np.argsort(np.concatenate(order))], tuple(fitted), epochs, refitted)
 
 

@@ -40,6 +40,7 @@ class Task:
         targets: What the loss compares with, batch axis first.
         loss: Mean loss of a batch from the network's output and the targets; in tuning, of all tuning patients.
         augment: Changes a training batch of one input; None for no augmentation.
+        penalty: Added to the training loss and not to the tuning loss, for instance squares of weights; None for none.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Task:
     targets: Mapping[str, NDArray[np.floating[Any]]]
     loss: Callable[[Any, Mapping[str, Tensor]], Tensor]
     augment: Callable[[Tensor, torch.Generator], Tensor] | None = None
+    penalty: Callable[[nn.Module], Tensor] | None = None
 
     @cached_property
     def rows_last_channels(self) -> tuple[Tensor, ...]:
@@ -194,7 +196,10 @@ class Trainer:
             with self._autocast():
                 output = state.parallel(*inputs)
             weight = len(share) / len(batch)
-            loss = state.task.loss(_full_precision(output), targets) * weight
+            loss = state.task.loss(_full_precision(output), targets)
+            if state.task.penalty is not None:
+                loss = loss + state.task.penalty(state.network)
+            loss = loss * weight
             (loss * self.worker.world).backward()  # type: ignore[no-untyped-call]  # processes are averaged: undo the division
             state.optimiser.step()
             total += loss.detach() * len(batch)

@@ -128,6 +128,31 @@ def test_patients_are_scored_by_a_network_that_has_not_seen_them(tmp_path: Path)
     assert fitted.refitted.best_epoch == int(np.median([network.best_epoch for network in fitted.folds]) + 0.5)
 
 
+def test_made_up_rows_are_trained_on_and_never_scored(tmp_path: Path) -> None:
+    """Enlarging sees only the rows of its fold; scores and tuning are of the patients, in their order."""
+    stacks, event, time_months = squares(60, seed=0)
+    status = status_of(event, time_months)
+    ids = [f"P{number}" for number in range(60)]
+    fold = assign_folds(ids, status, 3, seed=1)
+    task = contrast_task(stacks, status)
+    seen: dict[str, Rows] = {}
+
+    def enlarge(name: str, rows: Rows) -> tuple[Task, Rows]:
+        seen[name] = rows
+        more = {"stack": np.concatenate([stacks, stacks[rows[:4]]])}
+        targets = {"status": np.concatenate([status, np.ones(4)])}
+        return replace(task, inputs=more, targets=targets), np.concatenate([rows, np.arange(60, 64)])
+
+    plain = cross_fit(small_trainer(tmp_path / "a", Notebook(), epochs=1), task, ids, status, fold)
+    trainer = replace(small_trainer(tmp_path / "b", Notebook(), epochs=1), origin="enlarged")
+    fitted = cross_fit(trainer, task, ids, status, fold, enlarge=enlarge)
+
+    assert set(seen) == {"toy/fold-1", "toy/fold-2", "toy/fold-3", "toy/refit"}
+    assert not set(seen["toy/fold-1"]) & set(np.flatnonzero(fold == 0))
+    assert fitted.outputs.shape == (60,)
+    assert not np.array_equal(fitted.outputs, plain.outputs)
+
+
 @pytest.mark.slow
 def test_external_slope_is_near_one(tmp_path: Path) -> None:
     """A Cox model on out-of-fold scores has an external slope near 1; on the network's in-sample scores it has not."""

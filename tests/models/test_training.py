@@ -154,6 +154,22 @@ def test_network_may_return_more_than_scores(tmp_path: Path) -> None:
     assert trainer.predict(task, fitted.state, TUNING).shape == (12, 2)
 
 
+def test_penalty_is_trained_on_and_not_tuned_on(tmp_path: Path) -> None:
+    """A penalty on the weights shrinks them and is part of the training loss; the tuning loss leaves it out."""
+
+    def penalty(network: nn.Module) -> Tensor:
+        return 10 * sum((weight.square().sum() for weight in network.parameters()), torch.zeros(()))
+
+    plain = small_trainer(tmp_path / "a", Notebook(), epochs=3)
+    other = replace(small_trainer(tmp_path / "b", Notebook(), epochs=3), origin="penalised")
+    free = plain.fit(small_task(False), "small/run", ROWS, tuning_rows=TUNING)
+    shrunk = other.fit(replace(small_task(False), penalty=penalty), "small/run", ROWS, tuning_rows=TUNING)
+    sizes = [sum(float(value.square().sum()) for value in fitted.state.values()) for fitted in (free, shrunk)]
+
+    assert sizes[1] < 0.7 * sizes[0]
+    assert shrunk.training_losses[0] > 5 * shrunk.tuning_losses[0]
+
+
 def test_refuses_a_loss_that_is_not_finite(tmp_path: Path) -> None:
     """Training that diverges is an error that names run and epoch, not a network full of NaN."""
     task = replace(small_task(), loss=lambda output, targets: output.mean() * float("inf"))
