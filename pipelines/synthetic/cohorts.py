@@ -1,15 +1,20 @@
-"""Every synthetic cohort: one literal tuple. A cohort of another disease or modality is one more entry."""
+"""Every synthetic cohort: the rectal MRI ones here, the CT ones in a file per disease; one literal tuple."""
 
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 
 from pipelines.synthetic import rectal_cancer, rectal_mri
+from pipelines.synthetic.colorectal_cohorts import COLORECTAL_COHORTS
 from pipelines.synthetic.definition import Artefact, CohortDefinition, Disease, Population, Site
+from pipelines.synthetic.gastric_cohorts import GASTRIC_COHORTS
+from pipelines.synthetic.survival import outcomes
 
 RECTAL_MRI = Disease(
     schema="rectal_mri",
     modality="MR",
+    source="Liu et al. 2021",
     endpoint="dmfs",
     endpoints={
         "dmfs": {
@@ -33,6 +38,7 @@ RECTAL_MRI = Disease(
     hazard=rectal_cancer.HAZARD,
     missing=rectal_cancer.MISSING,
     describe=rectal_cancer.describe,
+    observe=partial(outcomes, endpoint="dmfs"),
     render=rectal_mri.render,
 )
 
@@ -118,4 +124,6 @@ COHORTS: tuple[CohortDefinition, ...] = (
             "with a defective coil. Only for the demonstration of a model that learns a shortcut and is refused."
         ),
     ),
+    *COLORECTAL_COHORTS,
+    *GASTRIC_COHORTS,
 )

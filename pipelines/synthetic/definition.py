@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipelines.synthetic.survival import Hazard
 
@@ -47,12 +49,16 @@ class Population:
         age_mean_years: Published mean age.
         age_sd_years: Published standard deviation of age.
         latent_means: Mean of each latent variable (standard deviation 1); 0 in development.
+        measurements: Published mean and standard deviation of each measured variable, by name with unit.
+        groups: The same figures by outcome label, where the paper prints them so; by the label's categories.
     """
 
     counts: Mapping[str, Mapping[str, int]]
     age_mean_years: float
     age_sd_years: float
     latent_means: Mapping[str, float]
+    measurements: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    groups: Mapping[str, Population] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,10 +76,14 @@ class Described:
     Attributes:
         patients: Columns of the patient table, nothing missing yet.
         predictors: Latent variables and covariate indicators, by the names of the hazard's log ratios.
+        labels: Binary outcomes (0 or 1) that need no follow-up, by column of the outcome table.
+        truth: What else the oracle knows.
     """
 
     patients: pd.DataFrame
     predictors: pd.DataFrame
+    labels: pd.DataFrame = field(default_factory=pd.DataFrame)
+    truth: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)
@@ -95,19 +105,25 @@ class Disease:
     Attributes:
         schema: Folder in validation/schemas.
         modality: "MR", "CT" or "SM".
-        endpoint: Prefix of the first endpoint's outcome columns, for instance "dmfs"; the other endpoint is "os".
+        source: Paper whose frequencies and sizes the cohorts have.
+        endpoint: Prefix of the outcome columns of the endpoint whose event times `hazard` draws, for instance "dmfs".
         endpoints: Endpoints as cohort.yaml states them.
         eligibility: Who is in the cohorts.
         latents: Latent variables that drive hazard and images.
         normals: Standard normals per patient that `describe` needs.
-        hazard: True hazard, the same in all cohorts.
+        hazard: True hazard of `endpoint`, the same in all cohorts.
         missing: Which columns have gaps.
         describe: Normals (one row per patient) and population to covariates.
+        observe: True event times and months to the closing of the registry, both (n,), with the normals of the
+            follow-up to the outcome columns of all endpoints.
         render: Writes the images of one patient into a folder; returns file name by image name.
+        labels: Columns of `Described.labels` that stand in the outcome table.
+        horizons_months: Horizons of the oracle's risks.
     """
 
     schema: str
     modality: str
+    source: str
     endpoint: str
     endpoints: Mapping[str, Mapping[str, str]]
     eligibility: str
@@ -116,7 +132,10 @@ class Disease:
     hazard: Hazard
     missing: tuple[Missing, ...]
     describe: Callable[[pd.DataFrame, Population], Described]
+    observe: Callable[[NDArray[np.float64], NDArray[np.float64], pd.DataFrame], pd.DataFrame]
     render: Callable[[Patient, Path], Mapping[str, str]]
+    labels: tuple[str, ...] = ()
+    horizons_months: tuple[int, ...] = (12, 24, 36)
 
 
 @dataclass(frozen=True)
@@ -132,8 +151,8 @@ class CohortDefinition:
         period: First and last day of surgery (the time origin).
         follow_up_until: Day on which the registry was closed.
         sites: Centres and scanners.
-        artefact: The defect and how it was distributed.
         population: Who was recruited.
+        artefact: The defect and how it was distributed; None where there is none.
         note: What a reader of cohort.yaml must know beyond the mechanism.
     """
 
@@ -145,8 +164,8 @@ class CohortDefinition:
     period: tuple[date, date]
     follow_up_until: date
     sites: tuple[Site, ...]
-    artefact: Artefact
     population: Population
+    artefact: Artefact | None = None
     note: str = ""
 
     @property

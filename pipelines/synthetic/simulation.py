@@ -12,10 +12,9 @@ from scipy.special import ndtr
 
 from pipelines.synthetic.definition import CohortDefinition, Patient
 from pipelines.synthetic.randomness import standard_normals
-from pipelines.synthetic.survival import DAYS_PER_MONTH, FOLLOW_UP_NORMALS, REFERENCE_MONTHS, outcomes
+from pipelines.synthetic.survival import DAYS_PER_MONTH, FOLLOW_UP_NORMALS, REFERENCE_MONTHS
 from validation.errors import InputError
 
-HORIZONS_MONTHS = (12, 24, 36)
 RECRUITMENT_NORMALS = ("surgery_date", "site", "artefact")
 
 
@@ -26,7 +25,7 @@ class SimulatedCohort:
     Attributes:
         patients: Patient table as delivered, with gaps, without image columns.
         outcomes: Outcome table.
-        oracle: True linear predictor, risks, latent variables and artefact, by patient_id.
+        oracle: True linear predictor, risks, latent variables, artefact and what else is known, by patient_id.
         renderings: What the renderer needs of each patient.
     """
 
@@ -57,19 +56,25 @@ def simulate(definition: CohortDefinition, scale: float, seed: int) -> Simulated
     event_months = hazard.event_months(linear_predictor, ndtr(follow_up["event"].to_numpy(float)))
     surgery = _dates(definition, recruitment["surgery_date"].to_numpy(float))
     months = np.array([(definition.follow_up_until - day).days for day in surgery]) / DAYS_PER_MONTH
-    observed = outcomes(event_months, months, follow_up, disease.endpoint)
+    observed = disease.observe(event_months, months, follow_up)
 
     ids = pd.Series([f"{definition.id_prefix}{number:04d}" for number in range(1, n + 1)], name="patient_id")
     artefact = _artefact(definition, observed, recruitment["artefact"].to_numpy(float))
     sites = _sites(definition, artefact, recruitment["site"].to_numpy(float))
     patients = pd.concat([ids, sites, described.patients], axis=1).assign(surgery_date=[d.isoformat() for d in surgery])
     latents = described.predictors[list(disease.latents)]
-    risks = {f"risk_{h}m": hazard.risk(linear_predictor, h) for h in HORIZONS_MONTHS}
+    risks = {f"risk_{h}m": hazard.risk(linear_predictor, h) for h in disease.horizons_months}
     return SimulatedCohort(
         patients=_with_gaps(definition, patients, seed),
-        outcomes=pd.concat([ids, observed], axis=1),
+        outcomes=pd.concat([ids, observed, described.labels[list(disease.labels)]], axis=1),
         oracle=pd.concat(
-            [ids, pd.DataFrame({"linear_predictor": linear_predictor, **risks}), latents, artefact.rename("artefact")],
+            [
+                ids,
+                pd.DataFrame({"linear_predictor": linear_predictor, **risks}),
+                latents,
+                artefact.rename("artefact"),
+                described.truth,
+            ],
             axis=1,
         ),
         renderings=tuple(
@@ -93,6 +98,8 @@ def _dates(definition: CohortDefinition, normal: NDArray[np.float64]) -> list[da
 def _artefact(definition: CohortDefinition, observed: pd.DataFrame, normal: NDArray[np.float64]) -> pd.Series[bool]:
     """Decide who was examined with the defect, given the outcome at 36 months."""
     endpoint, artefact = definition.disease.endpoint, definition.artefact
+    if artefact is None:
+        return pd.Series(False, index=observed.index)
     early = (observed[f"{endpoint}_event"] == 1) & (observed[f"{endpoint}_time_months"] <= REFERENCE_MONTHS)
     probability = np.where(early, artefact.probability_if_event, artefact.probability_if_none)
     return pd.Series(ndtr(normal) < probability)
@@ -102,8 +109,10 @@ def _sites(definition: CohortDefinition, artefact: pd.Series[bool], normal: NDAr
     """Send each patient to a centre and scanner; those with the artefact to the defective scanner."""
     upper = np.cumsum([site.share for site in definition.sites])[:-1]
     chosen = np.searchsorted(upper, ndtr(normal), side="right")
-    defective = [site.scanner for site in definition.sites].index(definition.artefact.scanner)
-    sites = [definition.sites[i] for i in np.where(artefact, defective, chosen)]
+    if definition.artefact is not None:
+        defective = [site.scanner for site in definition.sites].index(definition.artefact.scanner)
+        chosen = np.where(artefact, defective, chosen)
+    sites = [definition.sites[i] for i in chosen]
     return pd.DataFrame({"centre": [s.centre for s in sites], "scanner": [s.scanner for s in sites]})
 
 

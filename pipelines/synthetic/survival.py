@@ -16,7 +16,19 @@ REFERENCE_MONTHS = 36.0
 EARLY_EXIT_PROBABILITY = 0.054
 EARLY_EXIT_IS_DEATH = 1 / 3
 MEDIAN_MONTHS_FROM_EVENT_TO_DEATH = 20.0
-FOLLOW_UP_NORMALS = ("event", "exit", "exit_time", "exit_is_death", "death_after_event")
+FOLLOW_UP_NORMALS = (
+    "event",
+    "exit",
+    "exit_time",
+    "exit_is_death",
+    "death_after_event",
+    "progresses",
+    "time_of_progression",
+)
+LATEST_LOSS_MONTHS = 60.0
+NEVER_SEEN_MONTHS = 0.03  # a day
+DEATH_WITHOUT_PROGRESSION = 0.15
+EARLIEST_PROGRESSION, LATEST_PROGRESSION = 0.25, 0.90  # as a share of the time to death
 
 Array = NDArray[np.float64]
 
@@ -60,13 +72,13 @@ def outcomes(event_months: Array, administrative_months: Array, normals: pd.Data
     Args:
         event_months: True event times, shape (n,).
         administrative_months: Months from the time origin to the closing of the registry, shape (n,).
-        normals: Columns of `FOLLOW_UP_NORMALS`, shape (n, 5).
+        normals: Columns of `FOLLOW_UP_NORMALS`, one row per patient.
         endpoint: Prefix of the columns of the first endpoint.
 
     Returns:
         `<endpoint>_event`, `<endpoint>_time_months`, `os_event`, `os_time_months`; times to 0.01 month.
     """
-    uniform = {name: ndtr(normals[name].to_numpy(float)) for name in FOLLOW_UP_NORMALS}
+    uniform = _uniform(normals)
     leaves = uniform["exit"] < EARLY_EXIT_PROBABILITY
     exit_months = np.where(leaves, 1 + (REFERENCE_MONTHS - 1) * uniform["exit_time"], np.inf)
     other_death = np.where(uniform["exit_is_death"] < EARLY_EXIT_IS_DEATH, exit_months, np.inf)
@@ -82,6 +94,51 @@ def outcomes(event_months: Array, administrative_months: Array, normals: pd.Data
         "os_time_months": _to_hundredths(np.minimum(death, end)),
     }
     return pd.DataFrame(columns)
+
+
+def survival(
+    death_months: Array,
+    administrative_months: Array,
+    normals: pd.DataFrame,
+    *,
+    lost: float,
+    never_seen: float = 0.0,
+    progression: bool = False,
+) -> pd.DataFrame:
+    """Observe death of any cause, and progression before it, under censoring.
+
+    Some patients are lost at a time uniform on 1 to 60 months, whatever their risk. Progression comes at a random share
+    of the time to death, so that it precedes death; some die without it.
+
+    Args:
+        death_months: True times of death, shape (n,).
+        administrative_months: Months from the time origin to the closing of the registry, shape (n,).
+        normals: Columns of `FOLLOW_UP_NORMALS`, one row per patient.
+        lost: Probability of being lost.
+        never_seen: Probability of no follow-up at all: censored after one day, which tells an estimator nothing.
+        progression: Whether disease-free survival is recorded too.
+
+    Returns:
+        `dfs_event`, `dfs_time_months` (progression or death; where recorded), `os_event`, `os_time_months`; times to
+        0.01 month.
+    """
+    uniform = _uniform(normals)
+    lost_months = 1 + (LATEST_LOSS_MONTHS - 1) * uniform["exit_time"]
+    lost_months = np.where(uniform["exit"] < never_seen + lost, lost_months, np.inf)
+    lost_months = np.where(uniform["exit"] < never_seen, NEVER_SEEN_MONTHS, lost_months)
+    end = np.minimum(lost_months, administrative_months)
+    share = EARLIEST_PROGRESSION + (LATEST_PROGRESSION - EARLIEST_PROGRESSION) * uniform["time_of_progression"]
+    share = np.where(uniform["progresses"] < DEATH_WITHOUT_PROGRESSION, 1.0, share)
+    times = {"dfs": share * death_months} if progression else {}
+    columns: dict[str, NDArray[Any]] = {}
+    for endpoint, months in (times | {"os": death_months}).items():
+        columns[f"{endpoint}_event"] = (months <= end).astype(int)
+        columns[f"{endpoint}_time_months"] = _to_hundredths(np.minimum(months, end))
+    return pd.DataFrame(columns)
+
+
+def _uniform(normals: pd.DataFrame) -> dict[str, Array]:
+    return {name: ndtr(normals[name].to_numpy(float)) for name in FOLLOW_UP_NORMALS}
 
 
 def _to_hundredths(months: Array) -> Array:

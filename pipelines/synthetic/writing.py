@@ -41,7 +41,7 @@ def write_cohort(
         cohort.outcomes.to_csv(temporary / "outcomes.csv", index=False, lineterminator="\n")
         provenance = (
             f"Simulated by pipelines/synthetic (mechanism.md) with seed {seed}, {scale:g} times the "
-            f"{definition.published_n} patients of Liu et al. 2021."
+            f"{definition.published_n} patients of {definition.disease.source}."
         )
         text = yaml.safe_dump(definition.meta(provenance), sort_keys=False, allow_unicode=True, width=100)
         (temporary / "cohort.yaml").write_text(text, encoding="utf-8")

@@ -129,6 +129,7 @@ def test_the_defect_is_random_except_in_the_shortcut_cohort(large: Large) -> Non
     defect = cohort.oracle["artefact"].to_numpy()
     assert defect[early].mean() == pytest.approx(0.25, abs=0.04)
     assert defect[~early].mean() == pytest.approx(0.25, abs=0.04)
+    assert definition.artefact is not None
     assert set(cohort.patients["scanner"][defect]) == {definition.artefact.scanner}
 
 

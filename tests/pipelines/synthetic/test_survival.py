@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipelines.synthetic.survival import FOLLOW_UP_NORMALS, Hazard, outcomes
+from pipelines.synthetic.survival import FOLLOW_UP_NORMALS, Hazard, outcomes, survival
 
 HAZARD = Hazard(cumulative_36m=0.5, shape=1.0, log_ratios={"x": 1.0})
 
@@ -51,3 +51,30 @@ def test_who_is_lost_is_censored_for_both() -> None:
     normals = _normals(exit=-3.0, exit_is_death=3.0)
     row = outcomes(np.array([30.0]), np.array([48.0]), normals, "dmfs").iloc[0]
     assert row.to_dict() == {"dmfs_event": 0, "dmfs_time_months": 18.5, "os_event": 0, "os_time_months": 18.5}
+
+
+def test_progression_precedes_death() -> None:
+    """Death at 40 months; progression halfway between a quarter and nine tenths of that, at 23 months."""
+    row = survival(np.array([40.0]), np.array([60.0]), _normals(), lost=0.0, progression=True).iloc[0]
+    assert row.to_dict() == {"dfs_event": 1, "dfs_time_months": 23.0, "os_event": 1, "os_time_months": 40.0}
+
+
+def test_progression_is_seen_although_death_is_not() -> None:
+    """The registry closes at 30 months, between progression at 23 and death at 40."""
+    row = survival(np.array([40.0]), np.array([30.0]), _normals(), lost=0.0, progression=True).iloc[0]
+    assert row.to_dict() == {"dfs_event": 1, "dfs_time_months": 23.0, "os_event": 0, "os_time_months": 30.0}
+
+
+def test_death_without_progression_is_an_event_of_both() -> None:
+    """Who dies without progression has both events at death."""
+    row = survival(np.array([40.0]), np.array([60.0]), _normals(progresses=-3.0), lost=0.0, progression=True).iloc[0]
+    assert row.to_dict() == {"dfs_event": 1, "dfs_time_months": 40.0, "os_event": 1, "os_time_months": 40.0}
+
+
+def test_the_lost_and_the_never_seen_are_censored() -> None:
+    """Lost at 30.5 months, halfway between 1 and 60; never seen: one day. Without progression there is no DFS."""
+    months = np.array([40.0]), np.array([60.0])
+    lost = survival(*months, _normals(exit=-3.0), lost=0.1).iloc[0]
+    never = survival(*months, _normals(exit=-3.0), lost=0.1, never_seen=0.1).iloc[0]
+    assert lost.to_dict() == {"os_event": 0, "os_time_months": 30.5}
+    assert never.to_dict() == {"os_event": 0, "os_time_months": 0.03}
