@@ -172,10 +172,10 @@ class TrainingParams:
 
 
 def _typed(name: str, value: Any, kind: Any) -> Any:
-    """Return the value if it is of the kind; a whole number will do for a float, a boolean never does."""
+    """Return the value if it is of the kind; a whole number will do for a float, a boolean only for a boolean."""
     if kind is float and type(value) is int:
         return float(value)
-    if isinstance(value, bool) or not isinstance(value, kind):
+    if isinstance(value, bool) != (kind is bool) or not isinstance(value, kind):
         expected = getattr(kind, "__name__", str(kind))
         raise ValueError(f"training parameter {name}: found {value!r} ({type(value).__name__}), expected {expected}")
     return value

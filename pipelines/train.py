@@ -84,7 +84,8 @@ def _training_params(params: Params, model: str, kind: type[TrainingParams]) -> 
         return kind.from_mapping(params.training(model))
     except ValueError as error:
         where = f"{PARAMS} profiles.{params.profile}.training.{model}"
-        raise InputError(where, str(error), f"the parameters of {kind.__module__}.{kind.__name__}", "Correct it.") from None
+        expected = f"the parameters of {kind.__module__}.{kind.__name__}"
+        raise InputError(where, str(error), expected, "Correct it.") from None
 
 
 @contextmanager
