@@ -16,6 +16,7 @@ from torch import Tensor, nn
 STAGES = (64, 128, 256, 512)  # inner channels of the bottlenecks; a stage ends in four times as many
 BLOCKS = (3, 4, 6, 3)
 CHANNEL_REDUCTION = 32
+FEWEST_SQUEEZED = 8  # as in the first stage at full width; of one or two, a ReLU shuts all too easily for good
 FIELDS = 3  # receptive fields: 3, 5 and 7 pixels
 BRANCH_SCALE = 0.1  # of a residual branch, to start with: at 1, rounding errors grow tenfold more through the trunk
 
@@ -24,9 +25,9 @@ class ConcurrentExcitation(nn.Module):
     """Concurrent channel and spatial squeeze-and-excitation: both gated maps added (Roy, MICCAI 2018)."""
 
     def __init__(self, channels: int) -> None:
-        """Build for so many channels, 32 or more."""
+        """Build for so many channels."""
         super().__init__()
-        squeezed = channels // CHANNEL_REDUCTION
+        squeezed = max(FEWEST_SQUEEZED, channels // CHANNEL_REDUCTION)
         self.channel = nn.Sequential(nn.Linear(channels, squeezed), nn.ReLU(), nn.Linear(squeezed, channels))
         self.spatial = nn.Conv2d(channels, 1, kernel_size=1)
 

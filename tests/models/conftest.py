@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from models import MODELS
 from models.spec import ModelSpec, load_dotted
 from models.system import DevelopmentSet, System
-from tests.models.specimens import Notebook, development_set, params
+from tests.models.specimens import BUILT, Notebook, development_set, model_params
 
 IDENTITY = {
     "hallmark.model": "specimen",
@@ -43,15 +42,15 @@ class TrainedModel:
     progress: Notebook
 
 
-@pytest.fixture(scope="session", params=list(MODELS))
+@pytest.fixture(scope="session", params=list(BUILT))
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
-    """Each model of MODELS in turn."""
-    spec = MODELS[request.param]
+    """Each model in turn."""
+    spec = BUILT[request.param]
     system: System = load_dotted(spec.system_path)
     root = tmp_path_factory.mktemp(spec.name)
     development, progress = development_set(spec), Notebook()
     artifact = root / "artifact"
     artifact.mkdir()
-    system.train(development, params(), 1, root / "training", root / "checkpoints", progress)
+    system.train(development, model_params(spec), 1, root / "training", root / "checkpoints", progress)
     system.export(root / "training", artifact, IDENTITY)
     return TrainedModel(spec, system, development, root / "training", artifact, progress)

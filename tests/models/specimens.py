@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.spec import ModelSpec
-from models.system import DevelopmentSet, FollowUp, TrainingParams
+from models import SPECS, ct_chemo_response, ct_stroma_survival
+from models.spec import ModelSpec, load_dotted
+from models.system import DevelopmentSet, FollowUp, System, TrainingParams
+
+BUILT = {spec.name: spec for spec in (*SPECS, ct_stroma_survival.SPEC, ct_chemo_response.SPEC)}
+"""Models that must keep the contract: those of the road, and those whose cohorts and parameters are not wired yet."""
 
 TINY = {
     "width": 0.25,
@@ -27,11 +31,45 @@ TINY = {
     "threads": 1,
     "pretrained": None,
 }
+PATIENTS = {"ct_chemo_response": 120}  # enough for its 29 covariates
+MORE: dict[str, dict[str, Any]] = {  # what a model's own training parameters add
+    "ct_stroma_survival": {
+        "epochs": 3,  # as many steps as its normalisations need to know the images
+        "patience": 3,
+        "batch_size": 2,
+        "learning_rate": 0.001,
+        "trunk": "se_resnet50",
+        "multitask": True,
+        "multiscale": True,
+        "attention": True,
+        "autoencoder": True,
+        "tsr_weight": 1.0,
+        "survival_weight": 1.0,
+        "reconstruction_weight": 1.0,
+        "discrepancy_weight": 1.0,
+    },
+    "ct_chemo_response": {
+        "folds": 3,
+        "deepsmote_channels": 16,
+        "deepsmote_latent": 8,
+        "deepsmote_epochs": 1,
+        "deepsmote_batch_size": 16,
+        "deepsmote_learning_rate": 2e-4,
+        "deepsmote_penalty_weight": 1.0,
+        "deepsmote_neighbours": 3,
+    },
+}
 
 
 def params(**changes: Any) -> TrainingParams:
     """Training parameters for the smallest sensible training."""
     return TrainingParams.from_mapping({**TINY, **changes})
+
+
+def model_params(spec: ModelSpec, **changes: Any) -> TrainingParams:
+    """Training parameters of one model for the smallest sensible training."""
+    system: System = load_dotted(spec.system_path)
+    return system.params_class.from_mapping({**TINY, **MORE.get(spec.name, {}), **changes})
 
 
 class Notebook:
@@ -52,7 +90,7 @@ class Notebook:
 
 
 def model_inputs(spec: ModelSpec, n: int, seed: int = 0) -> dict[str, NDArray[np.float32]]:
-    """Inputs of n patients for any model: standard normal images, 0/1 covariates of which some are missing."""
+    """Inputs of n patients for any model: standard normal images (windowed ones 0 to 1), 0/1 covariates, some NaN."""
     rng = np.random.default_rng(seed)
     inputs = {}
     for tensor in spec.inputs:
@@ -60,12 +98,16 @@ def model_inputs(spec: ModelSpec, n: int, seed: int = 0) -> dict[str, NDArray[np
         if tensor.labels:
             values = (values > 0).astype(np.float32)
             values[rng.random(values.shape) < 0.1] = np.nan
+        elif tensor.unit == "share of the window":
+            values = rng.random(values.shape, dtype=np.float32)
+            values *= rng.random((n, *(1 for _ in tensor.shape)), dtype=np.float32)  # some patients are brighter
         inputs[tensor.name] = values
     return inputs
 
 
-def development_set(spec: ModelSpec, n: int = 40, seed: int = 0) -> DevelopmentSet:
+def development_set(spec: ModelSpec, n: int | None = None, seed: int = 0) -> DevelopmentSet:
     """Development patients for any model, without any signal; about half have the event, a few are lost early."""
+    n = n or PATIENTS.get(spec.name, 40)
     rng = np.random.default_rng(seed)
     event_months, censoring_months = rng.exponential(40.0, n), rng.uniform(30.0, 70.0, n)
     outcome = FollowUp(event_months <= censoring_months, np.minimum(event_months, censoring_months))

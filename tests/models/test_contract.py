@@ -1,4 +1,4 @@
-"""What every model must fulfil, without exception: parametrised over MODELS by the fixture `trained`."""
+"""What every model must fulfil, without exception: parametrised by the fixture `trained`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import onnx
 import pytest
 import torch
 
-from models import MODELS
 from models.onnx_export import parity
 from models.runtime import OnnxModel
 from tests.models.conftest import IDENTITY, TrainedModel
-from tests.models.specimens import Notebook, folder_bytes, model_inputs, params
+from tests.models.specimens import BUILT, Notebook, folder_bytes, model_inputs, model_params
 
 ROOT = Path(__file__).parent.parent.parent
 HEADINGS = (
@@ -48,7 +47,12 @@ def test_same_seed_gives_the_same_files_and_another_seed_other_weights(trained: 
     """Training is a function of data, parameters and seed: every file it writes is the same, byte for byte."""
     for folder, seed in (("again", 1), ("other", 2)):
         trained.system.train(
-            trained.development, params(), seed, tmp_path / folder, tmp_path / "checkpoints", Notebook()
+            trained.development,
+            model_params(trained.spec),
+            seed,
+            tmp_path / folder,
+            tmp_path / "checkpoints",
+            Notebook(),
         )
 
     assert folder_bytes(trained.folder) == folder_bytes(tmp_path / "again")
@@ -144,8 +148,8 @@ def test_export_is_the_same_from_sources_elsewhere(trained: TrainedModel, tmp_pa
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "out").mkdir()
     script = (
-        "import json, sys, pathlib; from models import MODELS; from models.spec import load_dotted\n"
-        "system = load_dotted(MODELS[sys.argv[1]].system_path)\n"
+        "import importlib, json, sys, pathlib; from models.spec import load_dotted\n"
+        "system = load_dotted(importlib.import_module(f'models.{sys.argv[1]}').SPEC.system_path)\n"
         "system.export(pathlib.Path(sys.argv[2]), pathlib.Path('out'), json.loads(sys.argv[3]))\n"
         "assert pathlib.Path(sys.modules['models'].__file__).is_relative_to(pathlib.Path.cwd())\n"
     )
@@ -196,13 +200,13 @@ def test_card_has_all_headings(trained: TrainedModel) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", list(BUILT))
 def test_specs_inputs_and_runtime_import_neither_torch_nor_monai(name: str) -> None:
     """Judging and serving need spec, pre-processing and runtime, and none of these needs torch or MONAI."""
     script = (
         "import sys, models.runtime, models.system\n"
-        "from models import MODELS; from models.spec import load_dotted\n"
-        f"load_dotted(MODELS[{name!r}].prepare_path)\n"
+        f"from models.{name} import SPEC; from models.spec import load_dotted\n"
+        "load_dotted(SPEC.prepare_path)\n"
         "heavy = {'torch', 'monai', 'lifelines', 'pandas', 'onnxruntime'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

@@ -135,7 +135,7 @@ def test_batch_of_one_is_a_row_of_a_batch(name: str) -> None:
 
     assert (together[0].std(dim=0) > 0.05).all(), "scores that hardly differ prove nothing"
     for part, row in zip(together, alone, strict=True):
-        torch.testing.assert_close(row, part[3:4], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(row, part[3:4], atol=5e-5, rtol=1e-5)
 
 
 def count(module: nn.Module) -> int:

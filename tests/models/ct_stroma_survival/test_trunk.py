@@ -18,8 +18,8 @@ def convolution(inputs: int, outputs: int, size: int) -> int:
 
 
 def excitation(channels: int) -> int:
-    """Parameters of both gates: two dense layers by way of channels / 32, a 1 x 1 convolution to one map; biases."""
-    squeezed = channels // 32
+    """Parameters of both gates: two dense layers by way of channels / 32, 8 at least; 1 x 1 convolution; biases."""
+    squeezed = max(8, channels // 32)
     return (channels * squeezed + squeezed) + (squeezed * channels + channels) + (channels + 1)
 
 
@@ -83,8 +83,8 @@ def test_stages_have_the_published_sizes() -> None:
 def test_excitation_adds_both_gated_maps() -> None:
     """The result is the channel-gated map (MONAI's layer with the same weights) plus the map gated pixel by pixel."""
     torch.manual_seed(0)
-    module, x = ConcurrentExcitation(64), torch.rand(2, 64, 5, 5)
-    channel = ChannelSELayer(2, 64, r=32)
+    module, x = ConcurrentExcitation(256), torch.rand(2, 256, 5, 5)
+    channel = ChannelSELayer(2, 256, r=32)
     channel.fc[0].load_state_dict(module.channel[0].state_dict())
     channel.fc[2].load_state_dict(module.channel[2].state_dict())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 
 from models.mri_distant_metastasis import CLINICAL, RISK_MODELS, SPEC
@@ -13,7 +14,10 @@ from models.risk_models import RiskModels
 from tests.models.conftest import TrainedModel
 from tests.models.specimens import model_inputs
 
+ONLY_THIS_MODEL = pytest.mark.parametrize("trained", [SPEC.name], indirect=True)
 
+
+@ONLY_THIS_MODEL
 def test_outputs_are_the_cox_models_of_the_scores(trained: TrainedModel) -> None:
     """DL-prob is the sum of both scores, and each linear predictor and risk is that of `CoxModel` on its covariates."""
     inputs = model_inputs(SPEC, 12)
@@ -34,6 +38,7 @@ def test_outputs_are_the_cox_models_of_the_scores(trained: TrainedModel) -> None
         np.testing.assert_allclose(outputs[f"risk_{name}"], model.risk(x), rtol=1e-4, atol=1e-5)
 
 
+@ONLY_THIS_MODEL
 def test_networks_do_not_see_the_other_sequence(trained: TrainedModel) -> None:
     """T2W-prob depends on T2W alone, ADC-prob on ADC alone, the clinical model on neither."""
     inputs = model_inputs(SPEC, 2)

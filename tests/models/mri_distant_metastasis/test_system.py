@@ -18,7 +18,10 @@ from models.risk_models import RiskModels
 from tests.models.conftest import TrainedModel
 from tests.models.specimens import Notebook, development_set, params
 
+ONLY_THIS_MODEL = pytest.mark.parametrize("trained", [SPEC.name], indirect=True)
 
+
+@ONLY_THIS_MODEL
 def test_scores_are_out_of_fold_for_everyone(trained: TrainedModel) -> None:
     """Every patient has scores and a fold; those of unknown status at 36 months are scored but not trained on."""
     scores, development = pd.read_parquet(trained.folder / "scores.parquet"), trained.development
@@ -33,6 +36,7 @@ def test_scores_are_out_of_fold_for_everyone(trained: TrainedModel) -> None:
     assert 0 < known.sum() < len(known)
 
 
+@ONLY_THIS_MODEL
 def test_risk_models_are_fitted_on_all_patients(trained: TrainedModel) -> None:
     """Five Cox models on everyone, patients of unknown status included; cut-offs for DLRS and nomogram."""
     risk_models = RiskModels.read(trained.folder / "risk_models.json")
@@ -44,6 +48,7 @@ def test_risk_models_are_fitted_on_all_patients(trained: TrainedModel) -> None:
     assert all(model.horizons_months == SPEC.horizons_months for model in risk_models.models.values())
 
 
+@ONLY_THIS_MODEL
 def test_training_facts_hold_no_clock_times(trained: TrainedModel) -> None:
     """training.json says what was done, per network and fold, and nothing that differs from run to run."""
     facts = json.loads((trained.folder / "training.json").read_text())
@@ -57,6 +62,7 @@ def test_training_facts_hold_no_clock_times(trained: TrainedModel) -> None:
         assert network["epochs"] == len(network["refit_training_losses"]) == 1
 
 
+@ONLY_THIS_MODEL
 def test_progress_names_every_run(trained: TrainedModel) -> None:
     """Both networks, their folds and their refit are reported."""
     runs = {f"{network}/{run}" for network in ("t2w", "adc") for run in ("fold-1", "fold-2", "refit")}
