@@ -128,7 +128,7 @@ def measure(spec: EstimateSpec, level: float, cohort: Simulated) -> dict[str, An
     """Return the entry of the evidence, as `validation.evaluate` would write it."""
     settings = Settings(level, spec.horizon_months)
     sample = SurvivalSample(cohort.time_months, cohort.event, cohort.predictions[spec.prediction], settings)
-    about = {"id": spec.id, "estimator": spec.estimator, "prediction": spec.prediction}
+    about = {"id": spec.id, "estimator": spec.estimator, "prediction": spec.prediction, "endpoint": spec.endpoint}
     try:
         return {**about, **SURVIVAL[spec.estimator].estimate(sample).to_dict()}
     except UndefinedEstimate as undefined:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from models.mri_distant_metastasis import SPEC
+from models.system import TrainingParams
 from pipelines.export import identity
 from pipelines.layout import cohort_folder, training_folder
 from pipelines.train import development_set, train
@@ -25,6 +26,8 @@ pytestmark = pytest.mark.usefixtures("varied_diffusion")
 
 class FakeSystem:
     """A training system that writes training.json, or says that the data do not define the model."""
+
+    params_class = TrainingParams
 
     def __init__(self, problem: str | None = None) -> None:
         """Take what it says."""

@@ -15,6 +15,7 @@ from models.mri_distant_metastasis import CLINICAL, RISK_MODELS, SPEC
 from models.mri_distant_metastasis.signature import MODEL_COVARIATES
 from models.mri_distant_metastasis.system import SYSTEM, _pretrained_sha256, fit_risk_models
 from models.risk_models import RiskModels
+from models.system import FollowUp
 from tests.models.conftest import TrainedModel
 from tests.models.specimens import Notebook, development_set, params
 
@@ -104,7 +105,7 @@ def test_too_few_events_for_the_folds(tmp_path: Path) -> None:
     development = development_set(SPEC, n=12)
     event = np.zeros(12, dtype=bool)
     event[:2] = True
-    development = replace(development, event=event, time_months=np.where(event, 10.0, 50.0))
+    development = replace(development, follow_up={"dmfs": FollowUp(event, np.where(event, 10.0, 50.0))})
 
     with pytest.raises(ValueError, match="2 patients with status 1, fewer than 5 folds"):
         SYSTEM.train(development, params(folds=5), 1, tmp_path / "out", tmp_path / "checkpoints", Notebook())
