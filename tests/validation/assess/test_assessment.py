@@ -19,11 +19,12 @@ from validation.estimators.discrimination.concordance import harrell_c
 from validation.estimators.overall.brier_survival import integrated_brier
 
 SURVIVAL = SurvivalColumns("time", "status", "lpA", {1: "pA1", 3: "pA3", 5: "pA5"}, "lpB", {3: "pB3", 5: "pB5"})
-PLAN = Plan(SURVIVAL, Grouping(), (1.0, 3.0, 5.0), (0.3, 0.5), replicates=100)
+NO_GROUPS = Grouping()
+PLAN = Plan(SURVIVAL, NO_GROUPS, (1.0, 3.0, 5.0), (0.3, 0.5), replicates=100)
 BINARY = BinaryColumns("y", "p", "q")
 
 
-def gbsg_table(columns: SurvivalColumns = SURVIVAL, grouping: Grouping = Grouping()) -> PredictionTable:  # noqa: B008
+def gbsg_table(columns: SurvivalColumns = SURVIVAL, grouping: Grouping = NO_GROUPS) -> PredictionTable:
     """The gbsg cohort as a user would hand it in."""
     return read_predictions(FOLDER / "gbsg_pred.csv", columns, grouping)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -152,7 +153,7 @@ def test_riley_with_c_alone() -> None:
         (lambda: size_for_c(0.8, 0.2, level=1), "level"),
     ],
 )
-def test_refusals(call, reason: str) -> None:  # type: ignore[no-untyped-def]
+def test_refusals(call: Callable[[], object], reason: str) -> None:
     """Impossible assumptions are named."""
     with pytest.raises(UndefinedEstimate, match=reason):
         call()
