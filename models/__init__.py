@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from models import mri_distant_metastasis
+from models import ct_chemo_response, ct_stroma_survival, mri_distant_metastasis
 from models.spec import ModelSpec
 
-SPECS: tuple[ModelSpec, ...] = (mri_distant_metastasis.SPEC,)
+SPECS: tuple[ModelSpec, ...] = (mri_distant_metastasis.SPEC, ct_stroma_survival.SPEC, ct_chemo_response.SPEC)
 MODELS: dict[str, ModelSpec] = {spec.name: spec for spec in SPECS}

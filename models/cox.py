@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from models.missing import known_means
 from validation.estimators.survival import cox as estimators_cox
 
 Array = NDArray[np.float64]
@@ -85,7 +86,7 @@ def fit_cox(
         ValueError: A covariate does not vary, a horizon lies beyond follow-up, or the likelihood has no finite maximum
             (`UndefinedEstimate`).
     """
-    means = _known_means(names, covariates)
+    means = known_means(names, covariates)
     if max(horizons_months) > time_months.max():
         raise ValueError(
             f"horizon of {max(horizons_months):g} months: follow-up ends at {time_months.max():.1f} months"
@@ -102,14 +103,6 @@ def fit_cox(
         n=len(event),
         events=int(event.sum()),
     )
-
-
-def _known_means(names: Sequence[str], covariates: Array) -> Array:
-    for name, column in zip(names, covariates.T, strict=True):
-        known = column[~np.isnan(column)]
-        if len(known) == 0 or known.min() == known.max():
-            raise ValueError(f"Cox model: covariate {name} does not vary among the {len(known)} patients who have it")
-    return np.asarray(np.nanmean(covariates, axis=0))
 
 
 def _breslow(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from models.missing import known_means
 from validation.estimators.regression import logistic as estimators_logistic
 
 Array = NDArray[np.float64]
@@ -84,16 +85,3 @@ def fit_logistic(names: Sequence[str], covariates: Array, case: NDArray[np.bool_
         n=fit.n,
         events=fit.events,
     )
-
-
-def known_means(names: Sequence[str], covariates: Array) -> Array:
-    """Return the mean (P,) of each covariate's known values.
-
-    Raises:
-        ValueError: A covariate does not vary among the patients who have it; names it.
-    """
-    for name, column in zip(names, covariates.T, strict=True):
-        known = column[~np.isnan(column)]
-        if len(known) == 0 or known.min() == known.max():
-            raise ValueError(f"covariate {name} does not vary among the {len(known)} patients who have it")
-    return np.asarray(np.nanmean(covariates, axis=0))

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from models import atomic
 from models.cox import CoxModel
 from models.logistic import LogisticModel
@@ -27,6 +30,21 @@ class RiskModels:
     cutoffs: Mapping[str, float]
     method: str
     logistic: Mapping[str, LogisticModel] = field(default_factory=dict)
+
+    def predictions(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return every model's outputs, one row per row of a table that holds their covariates; NaN = missing.
+
+        Columns: `<name>_prob` of each logistic model, `lp_<name>` and `risk_<name>_<months>m` of each Cox model.
+        """
+        columns = {}
+        for name, logistic in self.logistic.items():
+            columns[f"{name}_prob"] = logistic.probability(table[list(logistic.names)].to_numpy(dtype=np.float64))
+        for name, cox in self.models.items():
+            covariates = table[list(cox.names)].to_numpy(dtype=np.float64)
+            columns[f"lp_{name}"] = cox.linear_predictor(covariates)
+            for months, risk in zip(cox.horizons_months, cox.risk(covariates).T, strict=True):
+                columns[f"risk_{name}_{months:g}m"] = risk
+        return pd.DataFrame(columns, index=table.index)
 
     def write(self, path: Path) -> None:
         """Write as JSON."""

@@ -24,7 +24,8 @@ from models.ct_chemo_response.associations import (
     significant,
     univariable_odds_ratios,
 )
-from models.logistic import LogisticModel, fit_logistic, known_means
+from models.logistic import LogisticModel, fit_logistic
+from models.missing import known_means
 from validation.estimators.estimate import UndefinedEstimate
 from validation.estimators.regression import logistic as estimators_logistic
 from validation.estimators.regression.lasso import LassoFit, cross_validated_lasso

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from monai.networks.blocks.squeeze_and_excitation import ChannelSELayer
 from monai.networks.nets.resnet import ResNet
 from torch import Tensor, nn
+
+from models.pretrained import load_trunk
 
 CHANNELS = 3  # the slice with the largest tumour between its two neighbours
 PLANES = (64, 128, 256, 512)  # ResNet50's; a stage has four times as many channels
@@ -72,31 +72,4 @@ def load_pretrained(network: ResponseNetwork, path: Path) -> None:
     Raises:
         ValueError: The file cannot be read as a plain state dict, or names or shapes differ from ResNet50's.
     """
-    weights = {name: value for name, value in _read_state_dict(path).items() if not name.startswith(NOT_TAKEN)}
-    own = network.trunk.state_dict()
-    given, expected = _shapes(weights), _shapes(own)
-    if given != expected:
-        names = sorted(name for name in given.keys() | expected.keys() if given.get(name) != expected.get(name))
-        first = names[0]
-        raise ValueError(
-            f"pretrained weights {path.name}: {len(names)} tensors differ from ResNet50's, first {first}: "
-            f"found {given.get(first, 'nothing')}, expected {expected.get(first, 'nothing')}"
-        )
-    network.trunk.load_state_dict({**own, **weights})
-
-
-def _shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    counters = "num_batches_tracked"
-    return {name: tuple(value.shape) for name, value in weights.items() if not name.endswith(counters)}
-
-
-def _read_state_dict(path: Path) -> Mapping[str, Tensor]:
-    from pickle import UnpicklingError
-
-    try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-        raise ValueError(f"pretrained weights {path}: {str(error).splitlines()[0]}") from error
-    if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise ValueError(f"pretrained weights {path.name}: not a state dict of tensors by name")
-    return weights
+    load_trunk(network.trunk, path, "ResNet50", NOT_TAKEN)

@@ -19,7 +19,7 @@ from models.ct_chemo_response.associations import (
     univariable_hazard_ratios,
 )
 from models.ct_chemo_response.clinical import DL_LOGIT, require_coefficients_below
-from models.logistic import known_means
+from models.missing import known_means
 
 METHOD = (
     f"covariates with P < {SIGNIFICANT} alone enter a multivariable Cox model; those with P < {SIGNIFICANT} in it make "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,9 +14,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from torch import Tensor, nn
 
-from models import atomic
 from models.augmentation import StackAugmentation
-from models.checkpoints import serialised, sources_digest
+from models.checkpoints import sources_digest
 from models.crossfit import CrossFitted, assign_folds, cross_fit
 from models.ct_chemo_response import CLINICAL, HORIZONS_MONTHS, LABEL, SPEC
 from models.ct_chemo_response.autoencoder import DeepSmoteParams
@@ -29,7 +26,8 @@ from models.ct_chemo_response.network import ResponseNetwork, load_pretrained
 from models.ct_chemo_response.overall_survival import fit_overall_survival
 from models.ct_chemo_response.signature import COLUMNS, Signature
 from models.distributed import joined
-from models.onnx_export import export_onnx
+from models.pretrained import pretrained_sha256
+from models.results import network_facts, out_of_fold, read_facts, write_artifact, write_results
 from models.risk_models import RiskModels
 from models.system import DevelopmentSet, Progress, TrainingParams
 from models.training import Rows, Task, Trainer
@@ -37,14 +35,6 @@ from validation.estimators.cutoffs.youden import youden_cutoff
 
 FEWEST_FOLDS = 3  # the folds of the cross-fitting are those of the LASSO too
 FLIPS = StackAugmentation(shift_px=0.0, zoom=0.0, intensity=0.0)
-IDENTITY = (
-    "hallmark.model",
-    "hallmark.synthetic",
-    "hallmark.development_cohort",
-    "hallmark.development_excluded",
-    "hallmark.development_patients_sha256",
-    "hallmark.development_outcomes_sha256",
-)
 METHOD = (
     "logistic models of a good response and Cox model of death (Efron ties, Breslow baseline hazard read as a step "
     "function) on out-of-fold logits of the network and covariates of the development patients; cut-off of dlcs_prob "
@@ -111,7 +101,7 @@ class CtChemoResponse:
         status = development.labels[LABEL]
         fold = assign_folds(development.patient_ids, status, params.folds, seed)
         with joined() as worker:
-            sources, weights = sources_digest(Path(__file__).parent), _pretrained_sha256(params)
+            sources, weights = sources_digest(Path(__file__).parent), pretrained_sha256(params.pretrained)
             origin = f"{development.digest()} {sources} {weights}"
             trainer = Trainer(params, seed, worker, checkpoints, origin, progress)
             task, made = _task(development, params), dict[str, Any]()
@@ -127,34 +117,21 @@ class CtChemoResponse:
                     "params": {**asdict(params), "pretrained": weights},
                     "sources_sha256": sources,
                 }
-                folder.mkdir(parents=True, exist_ok=True)
-                atomic.write_bytes(folder / "weights.pt", serialised(fitted.refitted.state))
-                scores = _scores(development, logit, fold)
-                atomic.write_bytes(folder / "scores.parquet", scores.to_parquet(index=False))
-                risk_models.write(folder / "risk_models.json")
-                atomic.write_json(folder / "training.json", facts)
+                covariates = pd.DataFrame(development.inputs["covariates"].astype(np.float64), columns=list(CLINICAL))
+                predictions = out_of_fold(_scores(development, logit, fold), covariates, risk_models)
+                write_results(folder, fitted.refitted.state, predictions, risk_models, facts)
                 trainer.discard_checkpoints()
 
     def signature(self, folder: Path) -> nn.Module:
         """Return the signature trained into a folder, in evaluation mode."""
-        facts = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+        facts = read_facts(folder)
         network = ResponseNetwork(facts["params"]["width"], facts["params"]["dropout"])
         network.load_state_dict(torch.load(folder / "weights.pt", map_location="cpu", weights_only=True))
         return Signature(network, RiskModels.read(folder / "risk_models.json")).eval()
 
     def export(self, folder: Path, artifact_folder: Path, identity: Mapping[str, str]) -> Path:
         """Write the ONNX file, its contract and its card."""
-        if missing := [key for key in IDENTITY if key not in identity]:
-            raise ValueError(f"identity lacks {', '.join(missing)}")
-        units = {spec.name: spec.unit for spec in (*SPEC.inputs, *SPEC.outputs)}
-        path = artifact_folder / "model.onnx"
-        export_onnx(
-            self.signature(folder), SPEC, {**identity, "hallmark.units": json.dumps(units, sort_keys=True)}, path
-        )
-        atomic.write_json(artifact_folder / "contract.json", _contract(folder, identity))
-        card = Path(__file__).parent / "card.md"
-        atomic.write_bytes(artifact_folder / "card.md", card.read_bytes())
-        return path
+        return write_artifact(self.signature(folder), SPEC, folder, artifact_folder, identity, PREPROCESSING)
 
 
 SYSTEM = CtChemoResponse()
@@ -263,20 +240,6 @@ def _scores(development: DevelopmentSet, logit: NDArray[np.float64], fold: NDArr
     )
 
 
-def _pretrained_sha256(params: TrainingParams) -> str | None:
-    """Return the digest of the weights to start from, None without any.
-
-    Raises:
-        ValueError: The file cannot be read.
-    """
-    if params.pretrained is None:
-        return None
-    try:
-        return hashlib.sha256(Path(params.pretrained).read_bytes()).hexdigest()
-    except OSError as error:
-        raise ValueError(f"pretrained weights {params.pretrained}: {error.strerror}") from error
-
-
 def _facts(development: DevelopmentSet, seed: int, fitted: CrossFitted) -> dict[str, Any]:
     """Return what training.json says of patients and network; no clock times, no paths."""
     status = development.labels[LABEL]
@@ -287,36 +250,5 @@ def _facts(development: DevelopmentSet, seed: int, fitted: CrossFitted) -> dict[
         "events": int(development.follow_up[SPEC.endpoint].event.sum()),
         "in_classifier_training": int(np.count_nonzero(~np.isnan(status))),
         "good_responses": int(np.nansum(status)),
-        "networks": {
-            "signature": {
-                "best_epochs": [network.best_epoch for network in fitted.folds],
-                "tuning_losses": [list(network.tuning_losses) for network in fitted.folds],
-                "epochs": fitted.epochs,
-                "refit_training_losses": list(fitted.refitted.training_losses),
-            }
-        },
-    }
-
-
-def _contract(folder: Path, identity: Mapping[str, str]) -> dict[str, object]:
-    facts = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-    return {
-        "model": identity["hallmark.model"],
-        "architecture": SPEC.name,
-        "endpoint": SPEC.endpoint,
-        "labels": list(SPEC.labels),
-        "horizons_months": list(SPEC.horizons_months),
-        "inputs": [asdict(spec) for spec in SPEC.inputs],
-        "outputs": [asdict(spec) for spec in SPEC.outputs],
-        "cutoffs": dict(RiskModels.read(folder / "risk_models.json").cutoffs),
-        "preprocessing": PREPROCESSING,
-        "development": {
-            "cohort": identity["hallmark.development_cohort"],
-            "n": facts["n"],
-            "events": facts["events"],
-            "excluded": int(identity["hallmark.development_excluded"]),
-            "synthetic": identity["hallmark.synthetic"] == "true",
-            "patients_sha256": identity["hallmark.development_patients_sha256"],
-            "outcomes_sha256": identity["hallmark.development_outcomes_sha256"],
-        },
+        "networks": {"signature": network_facts(fitted)},
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models import atomic
 from models.augmentation import StackAugmentation
-from models.checkpoints import serialised, sources_digest
+from models.checkpoints import sources_digest
 from models.cox import fit_cox
 from models.crossfit import CrossFitted, assign_folds, cross_fit
 from models.ct_stroma_survival import CLINICAL, HORIZONS_MONTHS, RISK_MODELS, SPEC
@@ -24,7 +22,7 @@ from models.ct_stroma_survival.losses import LossWeights, MultitaskLoss
 from models.ct_stroma_survival.network import TRUNKS, MultitaskNetwork, Tasks, build_network, score_names
 from models.ct_stroma_survival.signature import MODEL_COVARIATES, Signature
 from models.distributed import joined
-from models.onnx_export import export_onnx
+from models.results import network_facts, out_of_fold, read_facts, write_artifact, write_results
 from models.risk_models import RiskModels
 from models.system import DevelopmentSet, Progress, TrainingParams
 from models.training import Rows, Task, Trainer
@@ -33,14 +31,6 @@ from validation.estimators.cutoffs.youden import youden_cutoff
 
 LABEL = SPEC.labels[0]
 AUGMENTATION = StackAugmentation(intensity=0.05)  # Hounsfield units are calibrated: half the jitter of MR signals
-IDENTITY = (
-    "hallmark.model",
-    "hallmark.synthetic",
-    "hallmark.development_cohort",
-    "hallmark.development_excluded",
-    "hallmark.development_patients_sha256",
-    "hallmark.development_outcomes_sha256",
-)
 METHOD = (
     "Cox models (Efron ties, Breslow baseline hazard read as a step function) on out-of-fold network scores of all "
     "development patients; cut-off of lp_mdls by maximally selected log-rank statistic of death, of tsr_prob by "
@@ -150,12 +140,14 @@ class CtStromaSurvival:
                     "params": asdict(params),
                     "sources_sha256": sources,
                 }
-                _write_results(folder, fitted, scores, risk_models, facts)
+                states = {tasks: result.refitted.state for tasks, result in fitted.items()}
+                predictions = out_of_fold(scores, _covariates(development), risk_models)
+                write_results(folder, states, predictions, risk_models, facts)
                 trainer.discard_checkpoints()
 
     def signature(self, folder: Path) -> nn.Module:
         """Return the signature trained into a folder, in evaluation mode."""
-        facts = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+        facts = read_facts(folder)
         params = StromaParams.from_mapping(facts["params"])
         weights = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
         networks = []
@@ -166,17 +158,7 @@ class CtStromaSurvival:
 
     def export(self, folder: Path, artifact_folder: Path, identity: Mapping[str, str]) -> Path:
         """Write the ONNX file, its contract and its card."""
-        if missing := [key for key in IDENTITY if key not in identity]:
-            raise ValueError(f"identity lacks {', '.join(missing)}")
-        units = {spec.name: spec.unit for spec in (*SPEC.inputs, *SPEC.outputs)}
-        path = artifact_folder / "model.onnx"
-        export_onnx(
-            self.signature(folder), SPEC, {**identity, "hallmark.units": json.dumps(units, sort_keys=True)}, path
-        )
-        atomic.write_json(artifact_folder / "contract.json", _contract(folder, identity))
-        card = Path(__file__).parent / "card.md"
-        atomic.write_bytes(artifact_folder / "card.md", card.read_bytes())
-        return path
+        return write_artifact(self.signature(folder), SPEC, folder, artifact_folder, identity, PREPROCESSING)
 
 
 SYSTEM = CtStromaSurvival()
@@ -192,8 +174,7 @@ def fit_risk_models(scores: pd.DataFrame, development: DevelopmentSet) -> RiskMo
     Raises:
         ValueError: A Cox model or cut-off is undefined in these data.
     """
-    covariates = pd.DataFrame(development.inputs["covariates"].astype(np.float64), columns=list(CLINICAL))
-    table = pd.concat([scores.reset_index(drop=True), covariates], axis=1)
+    table = pd.concat([scores.reset_index(drop=True), _covariates(development)], axis=1)
     columns = {name: table[list(MODEL_COVARIATES[name])].to_numpy(dtype=np.float64) for name in RISK_MODELS}
     models = {
         name: fit_cox(
@@ -213,6 +194,10 @@ def fit_risk_models(scores: pd.DataFrame, development: DevelopmentSet) -> RiskMo
         "tsr_prob": youden_cutoff(label[known], scores["tsr_prob"].to_numpy(dtype=np.float64)[known]).value,
     }
     return RiskModels(models, cutoffs, METHOD)
+
+
+def _covariates(development: DevelopmentSet) -> pd.DataFrame:
+    return pd.DataFrame(development.inputs["covariates"].astype(np.float64), columns=list(CLINICAL))
 
 
 def _check_label(label: NDArray[np.float64], folds: int) -> None:
@@ -283,54 +268,11 @@ def _scores(development: DevelopmentSet, fitted: Mapping[Tasks, CrossFitted], fo
 
 def _facts(development: DevelopmentSet, seed: int, fitted: Mapping[Tasks, CrossFitted]) -> dict[str, object]:
     """Return what training.json says of patients and networks; no clock times, no paths."""
-    networks = {
-        tasks: {
-            "best_epochs": [network.best_epoch for network in result.folds],
-            "tuning_losses": [list(network.tuning_losses) for network in result.folds],
-            "epochs": result.epochs,
-            "refit_training_losses": list(result.refitted.training_losses),
-        }
-        for tasks, result in fitted.items()
-    }
     return {
         "model": SPEC.name,
         "seed": seed,
         "n": len(development.patient_ids),
         "events": int(development.follow_up[SPEC.endpoint].event.sum()),
         "tsr_known": int((~np.isnan(development.labels[LABEL])).sum()),
-        "networks": networks,
-    }
-
-
-def _write_results(
-    folder: Path, fitted: Mapping[Tasks, CrossFitted], scores: pd.DataFrame, risk_models: RiskModels, facts: object
-) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = {tasks: result.refitted.state for tasks, result in fitted.items()}
-    atomic.write_bytes(folder / "weights.pt", serialised(weights))
-    atomic.write_bytes(folder / "scores.parquet", scores.to_parquet(index=False))
-    risk_models.write(folder / "risk_models.json")
-    atomic.write_json(folder / "training.json", facts)
-
-
-def _contract(folder: Path, identity: Mapping[str, str]) -> dict[str, object]:
-    facts = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-    return {
-        "model": identity["hallmark.model"],
-        "architecture": SPEC.name,
-        "endpoint": SPEC.endpoint,
-        "horizons_months": list(SPEC.horizons_months),
-        "inputs": [asdict(spec) for spec in SPEC.inputs],
-        "outputs": [asdict(spec) for spec in SPEC.outputs],
-        "cutoffs": dict(RiskModels.read(folder / "risk_models.json").cutoffs),
-        "preprocessing": PREPROCESSING,
-        "development": {
-            "cohort": identity["hallmark.development_cohort"],
-            "n": facts["n"],
-            "events": facts["events"],
-            "excluded": int(identity["hallmark.development_excluded"]),
-            "synthetic": identity["hallmark.synthetic"] == "true",
-            "patients_sha256": identity["hallmark.development_patients_sha256"],
-            "outcomes_sha256": identity["hallmark.development_outcomes_sha256"],
-        },
+        "networks": {tasks: network_facts(result) for tasks, result in fitted.items()},
     }

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from monai.networks.nets.resnet import ResNet
 from torch import Tensor, nn
 
 from models.mri_distant_metastasis import SLICES
+from models.pretrained import load_trunk
 
 STAGES = (64, 128, 256, 512)
 
@@ -59,27 +58,4 @@ def load_pretrained(network: SequenceNetwork, path: Path) -> None:
     Raises:
         ValueError: The file cannot be read as a plain state dict, or names or shapes differ from ResNet18's.
     """
-    weights = _read_state_dict(path)
-    own = network.trunk.state_dict()
-    given = {name: tuple(value.shape) for name, value in weights.items() if not name.startswith("fc.")}
-    expected = {name: tuple(value.shape) for name, value in own.items()}
-    if given != expected:
-        names = sorted(name for name in given.keys() | expected.keys() if given.get(name) != expected.get(name))
-        first = names[0]
-        raise ValueError(
-            f"pretrained weights {path.name}: {len(names)} tensors differ from ResNet18's, first {first}: "
-            f"found {given.get(first, 'nothing')}, expected {expected.get(first, 'nothing')}"
-        )
-    network.trunk.load_state_dict({name: weights[name] for name in own})
-
-
-def _read_state_dict(path: Path) -> Mapping[str, Tensor]:
-    from pickle import UnpicklingError
-
-    try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-        raise ValueError(f"pretrained weights {path}: {str(error).splitlines()[0]}") from error
-    if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise ValueError(f"pretrained weights {path.name}: not a state dict of tensors by name")
-    return weights
+    load_trunk(network.trunk, path, "ResNet18", ("fc.",))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models import atomic
 from models.augmentation import StackAugmentation
-from models.checkpoints import serialised, sources_digest
+from models.checkpoints import sources_digest
 from models.cox import fit_cox
 from models.crossfit import CrossFitted, assign_folds, cross_fit
 from models.distributed import joined
@@ -24,7 +21,8 @@ from models.mri_distant_metastasis import CLINICAL, HORIZONS_MONTHS, RISK_MODELS
 from models.mri_distant_metastasis.inputs import PREPROCESSING
 from models.mri_distant_metastasis.network import SequenceNetwork, load_pretrained
 from models.mri_distant_metastasis.signature import MODEL_COVARIATES, Signature
-from models.onnx_export import export_onnx
+from models.pretrained import pretrained_sha256
+from models.results import network_facts, out_of_fold, read_facts, write_artifact, write_results
 from models.risk_models import RiskModels
 from models.system import DevelopmentSet, Progress, TrainingParams
 from models.training import Rows, Task, Trainer
@@ -34,14 +32,6 @@ from validation.estimators.samples import status_at_horizon
 SEQUENCES = ("t2w", "adc")
 TARGET_MONTHS = 36
 WITH_CUTOFF = ("dlrs", "nomogram")
-IDENTITY = (
-    "hallmark.model",
-    "hallmark.synthetic",
-    "hallmark.development_cohort",
-    "hallmark.development_excluded",
-    "hallmark.development_patients_sha256",
-    "hallmark.development_outcomes_sha256",
-)
 METHOD = (
     "Cox models (Efron ties, Breslow baseline hazard read as a step function) on out-of-fold network scores of all "
     f"development patients; cut-offs by Youden index at {TARGET_MONTHS} months on their linear predictors"
@@ -68,7 +58,7 @@ class MriDistantMetastasis:
         status = np.where(known, case.astype(np.float64), np.nan)
         fold = assign_folds(development.patient_ids, status, params.folds, seed)
         with joined() as worker:
-            sources, weights = sources_digest(Path(__file__).parent), _pretrained_sha256(params)
+            sources, weights = sources_digest(Path(__file__).parent), pretrained_sha256(params.pretrained)
             origin = f"{development.digest()} {sources} {weights}"
             trainer = Trainer(params, seed, worker, checkpoints, origin, progress)
             fitted = {}
@@ -83,12 +73,14 @@ class MriDistantMetastasis:
                     "params": {**asdict(params), "pretrained": weights},
                     "sources_sha256": sources,
                 }
-                _write_results(folder, fitted, scores, risk_models, facts)
+                states = {sequence: result.refitted.state for sequence, result in fitted.items()}
+                predictions = out_of_fold(scores, _covariates(development), risk_models)
+                write_results(folder, states, predictions, risk_models, facts)
                 trainer.discard_checkpoints()
 
     def signature(self, folder: Path) -> nn.Module:
         """Return the signature trained into a folder, in evaluation mode."""
-        facts = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+        facts = read_facts(folder)
         weights = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
         networks = {}
         for sequence in SEQUENCES:
@@ -98,17 +90,7 @@ class MriDistantMetastasis:
 
     def export(self, folder: Path, artifact_folder: Path, identity: Mapping[str, str]) -> Path:
         """Write the ONNX file, its contract and its card."""
-        if missing := [key for key in IDENTITY if key not in identity]:
-            raise ValueError(f"identity lacks {', '.join(missing)}")
-        units = {spec.name: spec.unit for spec in (*SPEC.inputs, *SPEC.outputs)}
-        path = artifact_folder / "model.onnx"
-        export_onnx(
-            self.signature(folder), SPEC, {**identity, "hallmark.units": json.dumps(units, sort_keys=True)}, path
-        )
-        atomic.write_json(artifact_folder / "contract.json", _contract(folder, identity))
-        card = Path(__file__).parent / "card.md"
-        atomic.write_bytes(artifact_folder / "card.md", card.read_bytes())
-        return path
+        return write_artifact(self.signature(folder), SPEC, folder, artifact_folder, identity, PREPROCESSING)
 
 
 SYSTEM = MriDistantMetastasis()
@@ -125,8 +107,7 @@ def fit_risk_models(scores: pd.DataFrame, development: DevelopmentSet) -> RiskMo
         ValueError: A Cox model or cut-off is undefined in these data.
     """
     outcome = development.follow_up[SPEC.endpoint]
-    covariates = pd.DataFrame(development.inputs["covariates"].astype(np.float64), columns=list(CLINICAL))
-    table = pd.concat([scores.reset_index(drop=True), covariates], axis=1)
+    table = pd.concat([scores.reset_index(drop=True), _covariates(development)], axis=1)
     columns = {name: table[list(MODEL_COVARIATES[name])].to_numpy(dtype=np.float64) for name in RISK_MODELS}
     models = {
         name: fit_cox(MODEL_COVARIATES[name], columns[name], outcome.event, outcome.time_months, HORIZONS_MONTHS)
@@ -139,6 +120,10 @@ def fit_risk_models(scores: pd.DataFrame, development: DevelopmentSet) -> RiskMo
         for name in WITH_CUTOFF
     }
     return RiskModels(models, cutoffs, METHOD)
+
+
+def _covariates(development: DevelopmentSet) -> pd.DataFrame:
+    return pd.DataFrame(development.inputs["covariates"].astype(np.float64), columns=list(CLINICAL))
 
 
 def _task(sequence: str, development: DevelopmentSet, status: NDArray[np.float64], params: TrainingParams) -> Task:
@@ -179,69 +164,13 @@ def _scores(
     )
 
 
-def _pretrained_sha256(params: TrainingParams) -> str | None:
-    """Return the digest of the weights to start from, None without any.
-
-    Raises:
-        ValueError: The file cannot be read.
-    """
-    if params.pretrained is None:
-        return None
-    try:
-        return hashlib.sha256(Path(params.pretrained).read_bytes()).hexdigest()
-    except OSError as error:
-        raise ValueError(f"pretrained weights {params.pretrained}: {error.strerror}") from error
-
-
 def _facts(development: DevelopmentSet, seed: int, fitted: Mapping[str, CrossFitted], known: int) -> dict[str, object]:
     """Return what training.json says of patients and networks; no clock times, no paths."""
-    networks = {
-        sequence: {
-            "best_epochs": [network.best_epoch for network in result.folds],
-            "tuning_losses": [list(network.tuning_losses) for network in result.folds],
-            "epochs": result.epochs,
-            "refit_training_losses": list(result.refitted.training_losses),
-        }
-        for sequence, result in fitted.items()
-    }
     return {
         "model": SPEC.name,
         "seed": seed,
         "n": len(development.patient_ids),
         "events": int(development.follow_up[SPEC.endpoint].event.sum()),
         "in_classifier_training": known,
-        "networks": networks,
-    }
-
-
-def _write_results(
-    folder: Path, fitted: Mapping[str, CrossFitted], scores: pd.DataFrame, risk_models: RiskModels, facts: object
-) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    atomic.write_bytes(folder / "weights.pt", serialised({s: fitted[s].refitted.state for s in SEQUENCES}))
-    atomic.write_bytes(folder / "scores.parquet", scores.to_parquet(index=False))
-    risk_models.write(folder / "risk_models.json")
-    atomic.write_json(folder / "training.json", facts)
-
-
-def _contract(folder: Path, identity: Mapping[str, str]) -> dict[str, object]:
-    facts = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-    return {
-        "model": identity["hallmark.model"],
-        "architecture": SPEC.name,
-        "endpoint": SPEC.endpoint,
-        "horizons_months": list(SPEC.horizons_months),
-        "inputs": [asdict(spec) for spec in SPEC.inputs],
-        "outputs": [asdict(spec) for spec in SPEC.outputs],
-        "cutoffs": dict(RiskModels.read(folder / "risk_models.json").cutoffs),
-        "preprocessing": PREPROCESSING,
-        "development": {
-            "cohort": identity["hallmark.development_cohort"],
-            "n": facts["n"],
-            "events": facts["events"],
-            "excluded": int(identity["hallmark.development_excluded"]),
-            "synthetic": identity["hallmark.synthetic"] == "true",
-            "patients_sha256": identity["hallmark.development_patients_sha256"],
-            "outcomes_sha256": identity["hallmark.development_outcomes_sha256"],
-        },
+        "networks": {sequence: network_facts(result) for sequence, result in fitted.items()},
     }

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from models import MODELS
 from models.spec import ModelSpec, load_dotted
 from models.system import DevelopmentSet, System
-from tests.models.specimens import BUILT, Notebook, development_set, model_params
+from tests.models.specimens import Notebook, development_set, model_params
 
 IDENTITY = {
     "hallmark.model": "specimen",
@@ -42,10 +43,10 @@ class TrainedModel:
     progress: Notebook
 
 
-@pytest.fixture(scope="session", params=list(BUILT))
+@pytest.fixture(scope="session", params=list(MODELS))
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     """Each model in turn."""
-    spec = BUILT[request.param]
+    spec = MODELS[request.param]
     system: System = load_dotted(spec.system_path)
     root = tmp_path_factory.mktemp(spec.name)
     development, progress = development_set(spec), Notebook()

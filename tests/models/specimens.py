@@ -9,12 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models import SPECS, ct_chemo_response, ct_stroma_survival
 from models.spec import ModelSpec, load_dotted
 from models.system import DevelopmentSet, FollowUp, System, TrainingParams
-
-BUILT = {spec.name: spec for spec in (*SPECS, ct_stroma_survival.SPEC, ct_chemo_response.SPEC)}
-"""Models that must keep the contract: those of the road, and those whose cohorts and parameters are not wired yet."""
 
 TINY = {
     "width": 0.25,

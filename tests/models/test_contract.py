@@ -12,10 +12,11 @@ import onnx
 import pytest
 import torch
 
+from models import MODELS
 from models.onnx_export import parity
 from models.runtime import OnnxModel
 from tests.models.conftest import IDENTITY, TrainedModel
-from tests.models.specimens import BUILT, Notebook, folder_bytes, model_inputs, model_params
+from tests.models.specimens import Notebook, folder_bytes, model_inputs, model_params
 
 ROOT = Path(__file__).parent.parent.parent
 HEADINGS = (
@@ -200,7 +201,7 @@ def test_card_has_all_headings(trained: TrainedModel) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", list(BUILT))
+@pytest.mark.parametrize("name", list(MODELS))
 def test_specs_inputs_and_runtime_import_neither_torch_nor_monai(name: str) -> None:
     """Judging and serving need spec, pre-processing and runtime, and none of these needs torch or MONAI."""
     script = (
