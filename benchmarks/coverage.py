@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from validation.documents import write_json
 from validation.estimators.calibration.survival import cox_calibration_slope, observed_expected_ratio
 from validation.estimators.classification.at_horizon import classification_at_horizon
 from validation.estimators.discrimination.auc import auc, auc_at_horizon
@@ -30,7 +31,6 @@ from validation.estimators.discrimination.time_dependent import auc_t
 from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.overall.brier_survival import brier_t, ipa_t
 from validation.estimators.utility.net_benefit import net_benefit, net_benefit_at_horizon
-from validation.evidence import write_json
 
 SEED = 20261120
 SIMULATIONS = 4000

@@ -29,10 +29,10 @@ from numpy.typing import NDArray
 from validation.assess.assessment import assess
 from validation.assess.questions import Plan
 from validation.assess.table import Grouping, PredictionTable, SurvivalColumns
+from validation.documents import write_json
 from validation.estimators.bootstrap import resampling
 from validation.estimators.discrimination.auc import auc_replicates
 from validation.estimators.discrimination.concordance import harrell_c, harrell_c_replicates
-from validation.evidence import write_json
 
 SEED = 20261120
 OUTPUT = Path(__file__).with_suffix(".json")

@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from validation.documents import write_json
 from validation.estimators.catalogue.entry import Settings, SurvivalSample
 from validation.estimators.catalogue.survival import SURVIVAL
 from validation.estimators.discrimination.auc import auc_at_horizon
 from validation.estimators.discrimination.concordance import harrell_c
 from validation.estimators.estimate import UndefinedEstimate
-from validation.evidence import write_json
 from validation.gates.base import State
 from validation.gates.independence import COMPARISONS
 from validation.protocol import EstimateSpec, Protocol, load_protocol

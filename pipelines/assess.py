@@ -17,8 +17,8 @@ from validation.assess.questions import Plan
 from validation.assess.remarks import remarks
 from validation.assess.report import as_document, as_text
 from validation.assess.table import BinaryColumns, Grouping, PredictionTable, SurvivalColumns, read_predictions
+from validation.documents import write_json
 from validation.errors import InputError
-from validation.evidence import write_json
 
 USE = "See `hallmark assess --help`."
 FEW_ROWS, REPLICATES, REPLICATES_OF_MANY = 10_000, 2000, 200

@@ -9,7 +9,7 @@ from pipelines.progress import LineProgress
 from pipelines.stage import run_stage
 from pipelines.writing import whole_file
 from validation.check import CohortReport, check_cohort
-from validation.evidence import write_json
+from validation.documents import write_json
 
 
 def check(cohort: str) -> CohortReport:

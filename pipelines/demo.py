@@ -29,8 +29,9 @@ from pipelines.params import load_params
 from registry.artefact import read_artefact
 from registry.errors import Refusal
 from validation.cohort import load_cohort, load_outcomes
+from validation.documents import write_json
 from validation.evaluate import evaluate_cohort
-from validation.evidence import read_evidence, write_json
+from validation.evidence import read_evidence
 from validation.protocol import load_protocol
 from validation.report import as_text
 from validation.verdict import Verdict

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.layout import artifact_folder, cohort_folder, evidence_file, predictions_table, protocol_file
+from pipelines.layout import (
+    artifact_folder,
+    cohort_folder,
+    description_file,
+    evidence_file,
+    predictions_table,
+    protocol_file,
+)
 from pipelines.params import load_params
 from pipelines.stage import run_stage
 from registry.artefact import read_artefact
 from validation.cohort import load_cohort, load_outcomes
 from validation.digests import file_sha256
+from validation.documents import write_json
 from validation.errors import InputError
-from validation.evaluate import evaluate_cohort
-from validation.evidence import write_json
+from validation.evaluate import describe_cohort, evaluate_cohort
 from validation.protocol import load_protocol
 
 
 def evaluate(model: str, cohort: str) -> None:
-    """Estimate everything the protocol declares for one model on one external cohort.
+    """Estimate and describe everything the protocol declares for one model on one cohort.
 
     Raises:
         InputError: Predictions are missing, or were made by another model or for another patient table.
@@ -29,20 +37,21 @@ def evaluate(model: str, cohort: str) -> None:
     patients = load_cohort(cohort_folder(cohort))
     tables = {name: file_sha256(patients.folder / file) for name, file in patients.meta.tables.items()}
     predictions = _read_predictions(model, cohort, artefact.digest, tables["patients"])
-    evidence = evaluate_cohort(
-        load_protocol(protocol_file(load_params().model(model).architecture)),
-        artefact.contract,
-        patients,
-        predictions=predictions.to_pandas(),
-        outcomes=load_outcomes(patients),
-        digests={
+    protocol = load_protocol(protocol_file(load_params().model(model).architecture))
+    tables_and_digests: dict[str, Any] = {
+        "predictions": predictions.to_pandas(),
+        "outcomes": load_outcomes(patients),
+        "digests": {
             "artifact": artefact.digest,
             "predictions": file_sha256(predictions_table(model, cohort)),
             "outcomes": tables["outcomes"],
             "patients": tables["patients"],
         },
-    )
+    }
+    evidence = evaluate_cohort(protocol, artefact.contract, patients, **tables_and_digests)
+    description = describe_cohort(protocol, artefact.contract, patients, **tables_and_digests)
     write_json(evidence_file(model, cohort), evidence)
+    write_json(description_file(model, cohort), description)
 
 
 def _read_predictions(model: str, cohort: str, artefact_digest: str, patients_digest: str) -> pa.Table:

@@ -20,8 +20,8 @@ from pipelines.stage import run_stage
 from pipelines.writing import whole_folder
 from registry.artefact import read_artefact, write_manifest
 from validation.cohort import Cohort, load_cohort
+from validation.documents import read_json, write_json
 from validation.errors import InputError
-from validation.evidence import read_json, write_json
 
 PARITY_PATIENTS = 16
 METHOD = (

@@ -19,8 +19,8 @@ from pipelines.layout import (
 from pipelines.params import Params, load_params
 from pipelines.stage import run_stage
 from registry.artefact import Artefact, read_artefact
+from validation.documents import read_json, write_json
 from validation.errors import InputError
-from validation.evidence import read_json, write_json
 from validation.protocol import Protocol, load_protocol
 from validation.verdict import Verdict, judge
 

@@ -9,8 +9,8 @@ import pandas as pd
 from pipelines.layout import cohort_report, independence_file, manifest_table
 from pipelines.params import load_params
 from pipelines.stage import run_stage
+from validation.documents import read_json, write_json
 from validation.errors import InputError
-from validation.evidence import read_json, write_json
 from validation.independence import compare
 
 

@@ -55,6 +55,16 @@ def evidence_file(model: str, cohort: str) -> Path:
     return Path("evidence") / model / "cohorts" / f"{cohort}.json"
 
 
+def description_file(model: str, cohort: str) -> Path:
+    """What is analysed and shown of a model on a cohort, and no gate looks at."""
+    return Path("evidence") / model / "descriptive" / f"{cohort}.json"
+
+
+def development_file(model: str) -> Path:
+    """Every estimate of a model on its own development patients, out of fold; no gate looks at it."""
+    return Path("evidence") / model / "development.json"
+
+
 def independence_file(model: str, cohort: str) -> Path:
     """Patients and images shared between the development cohort of a model and an external cohort."""
     return Path("evidence") / model / "independence" / f"{cohort}.json"

@@ -50,7 +50,7 @@ def against_oracle(model: str, cohort: str, prediction: str = "nomogram") -> tup
     """
     folder = load_cohort(cohort_folder(cohort))
     evidence = read_evidence(evidence_file(model, cohort))
-    endpoint = endpoint_in_months(folder, evidence["endpoint"])
+    endpoint = endpoint_in_months(folder.meta, evidence["endpoint"])
     failed = [patient["patient_id"] for patient in evidence["patients"]["failed"]]
     outcomes = load_outcomes(folder)
     outcomes = outcomes[~outcomes["patient_id"].isin(failed)]

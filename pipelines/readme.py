@@ -11,8 +11,8 @@ from pipelines.demo import CHALLENGER, MODEL
 from pipelines.layout import demonstration_file, verdict_file
 from pipelines.oracle import with_interval
 from pipelines.stage import run_stage
+from validation.documents import read_json
 from validation.errors import InputError
-from validation.evidence import read_json
 from validation.report import as_text
 from validation.verdict import Verdict
 

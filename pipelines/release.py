@@ -16,9 +16,8 @@ from registry.promotion import promote as promote_version
 from registry.store import RegisteredVersion
 from registry.store import register as register_version
 from validation.digests import file_sha256
-from validation.documents import read_yaml
+from validation.documents import read_json, read_yaml
 from validation.errors import InputError
-from validation.evidence import read_json
 from validation.protocol import load_protocol
 from validation.verdict import Verdict
 

@@ -24,8 +24,8 @@ from pipelines.writing import whole_folder
 from registry.tracking import track_training
 from validation.cohort import Cohort, binary_endpoint, endpoint_in_months, load_cohort, load_outcomes
 from validation.digests import file_sha256
+from validation.documents import write_json
 from validation.errors import InputError
-from validation.evidence import write_json
 
 EXCLUDED_SHARE_MAX = 0.1  # beyond it, the patients left are not the cohort
 
@@ -59,7 +59,7 @@ def development_set(cohort: Cohort, spec: ModelSpec) -> tuple[DevelopmentSet, di
     ids = [p.patient_id for p in kept]
     follow_up = {}
     for name in (spec.endpoint, *spec.other_endpoints):
-        endpoint = endpoint_in_months(cohort, name)
+        endpoint = endpoint_in_months(cohort.meta, name)
         event = outcomes.loc[ids, endpoint.event].to_numpy(dtype=bool)
         follow_up[name] = FollowUp(event, outcomes.loc[ids, endpoint.time].to_numpy(dtype=np.float64))
     labels = {name: outcomes.loc[ids, _label(cohort, name)].to_numpy(dtype=np.float64) for name in spec.labels}
@@ -72,7 +72,7 @@ def _label(cohort: Cohort, name: str) -> str:
     Raises:
         InputError: The cohort lacks it.
     """
-    endpoint = binary_endpoint(cohort, name)
+    endpoint = binary_endpoint(cohort.meta, name)
     if endpoint is None:
         where = f"{cohort.folder / 'cohort.yaml'} endpoints.{name}"
         raise InputError(where, "no such binary endpoint", f"endpoint {name} with its case", "Add it, with its column.")

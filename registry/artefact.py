@@ -10,8 +10,8 @@ from typing import Any
 
 from registry.errors import IntegrityError
 from validation.digests import file_sha256
+from validation.documents import document_sha256, encode, read_json, write_json
 from validation.errors import InputError
-from validation.evidence import document_sha256, encode, read_json, write_json
 
 MANIFEST = "manifest.json"
 REQUIRED = ("model.onnx", "contract.json", "card.md")

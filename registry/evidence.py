@@ -11,8 +11,9 @@ from registry.artefact import Artefact
 from registry.errors import IntegrityError
 from registry.names import NAME
 from validation.digests import file_sha256
+from validation.documents import document_sha256
 from validation.errors import InputError
-from validation.evidence import document_sha256, read_evidence
+from validation.evidence import read_evidence
 from validation.gates.base import State
 from validation.verdict import Verdict
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from registry.artefact import MANIFEST, Artefact, check_files
 from registry.evidence import Judged
 from validation.digests import file_sha256
+from validation.documents import write_json
 from validation.errors import InputError
-from validation.evidence import write_json
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from validation.documents import read_json, write_json
 from validation.errors import InputError
-from validation.evidence import read_json, write_json
 
 RELEASES = Path("releases")
 RESTORE = "Restore the file from git."

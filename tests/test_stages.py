@@ -52,6 +52,7 @@ NOT_FOLLOWED = {
     ),
     "predict": {f"models/{name}/system.py": "loaded by train and export only" for name in MODELS},
     "evaluate": {"validation/gates": "checks the block `gates` of a protocol, which no estimate depends on"},
+    "gate": {"validation/descriptive": "checks the list `descriptive` of a protocol, at which no gate looks"},
 }
 
 

@@ -262,23 +262,23 @@ def load_cohort(folder: Path) -> Cohort:
     return Cohort(folder, meta, table.frame.reset_index(drop=True))
 
 
-def endpoint_in_months(cohort: Cohort, name: str) -> Endpoint:
+def endpoint_in_months(meta: CohortMeta, name: str) -> Endpoint:
     """Return an endpoint with time, in months.
 
     Raises:
         InputError: The cohort lacks it, or counts in another unit.
     """
-    endpoint = cohort.meta.endpoints.get(name)
+    endpoint = meta.endpoints.get(name)
     if not isinstance(endpoint, Endpoint) or endpoint.unit != "months":
         found = f"{name} in {endpoint.unit}" if isinstance(endpoint, Endpoint) else f"no {name} with a time"
         remedy = "Add it, with its columns in the outcomes table."
-        raise InputError(f"{cohort.meta.name}/{META} key endpoints", found, f"{name} in months", remedy)
+        raise InputError(f"{meta.name}/{META} key endpoints", found, f"{name} in months", remedy)
     return endpoint
 
 
-def binary_endpoint(cohort: Cohort, name: str) -> BinaryEndpoint | None:
+def binary_endpoint(meta: CohortMeta, name: str) -> BinaryEndpoint | None:
     """Return an endpoint without time, None where the cohort never recorded it."""
-    endpoint = cohort.meta.endpoints.get(name)
+    endpoint = meta.endpoints.get(name)
     return endpoint if isinstance(endpoint, BinaryEndpoint) else None
 
 

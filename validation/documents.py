@@ -1,14 +1,20 @@
-"""YAML documents read strictly: no duplicate keys, no unknown keys, no missing keys."""
+"""YAML and JSON documents, read strictly: no duplicate keys; JSON written whole and alike wherever it is written."""
 
 from __future__ import annotations
 
+import json
+import os
+import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from validation.digests import bytes_sha256
 from validation.errors import InputError
+
+_INLINE = re.compile(r"\[\s+((?:-?[0-9.eE+-]+|null)(?:,\s+(?:-?[0-9.eE+-]+|null))*)\s+\]")
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -66,3 +72,65 @@ def require_keys(document: Mapping[str, Any], keys: Mapping[str, type], where: s
         value = document[key]
         if not isinstance(value, kind) or (isinstance(value, str) and not value.strip()):
             raise InputError(f"{where} key {key}", repr(value), f"a {kind.__name__}, not empty", "Correct the value.")
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """Return a document as canonical text: keys sorted, two spaces, shortest float that reads back the same.
+
+    A list of numbers takes one line.
+
+    Raises:
+        ValueError: The document holds NaN or an infinity.
+    """
+    text = json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+    return (_INLINE.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n").encode()
+
+
+def document_sha256(document: Mapping[str, Any]) -> str:
+    """Return the sha256 of the file that `write_json` makes of the document."""
+    return bytes_sha256(encode(document))
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a document; the file appears whole or not at all, and equal documents give equal bytes.
+
+    Raises:
+        ValueError: The document holds NaN or an infinity.
+    """
+    content = encode(document)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is not a number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        raise ValueError("a key is given twice")
+    return document
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a JSON document; None if there is no such file.
+
+    Raises:
+        InputError: Not UTF-8, not JSON, a key given twice, NaN or infinity, or not an object.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise InputError(str(path), str(error), "JSON with finite numbers", "Write the file again.") from error
+    if not isinstance(document, dict):
+        raise InputError(str(path), f"a {type(document).__name__}", "a JSON object", "Write the file again.")
+    return document

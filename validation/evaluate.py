@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from validation.cohort import binary_endpoint, endpoint_in_months
+from validation.cohort_table import CohortTable
+from validation.descriptive.document import check_description
 from validation.errors import InputError
 from validation.estimators.catalogue.entry import BinarySample, Settings, SurvivalSample
 from validation.estimators.estimate import UndefinedEstimate
-from validation.estimators.samples import Bools, Floats
 from validation.evidence import SCHEMA, check_evidence
 from validation.protocol import EstimateSpec, Protocol
+from validation.schema import load_schema
 
 if TYPE_CHECKING:
     from validation.cohort import Cohort
+
+NO_PREDICTIONS = ("patient_id", "centre", "scanner", "status", "reason", "missing_covariates")
 
 
 def _check_patients(found: pd.Series, declared: set[str], where: str) -> None:
@@ -47,31 +50,12 @@ def _failed(predictions: pd.DataFrame, where: str) -> list[dict[str, str]]:
     ]
 
 
-def _predicted(predictions: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Predicted patients with their outcomes, in the order of their ids; the order of the tables never matters."""
-    table = predictions[predictions["status"] == "ok"].merge(outcomes, on="patient_id", validate="1:1")
-    return table.sort_values("patient_id")
-
-
-def _follow_up(name: str, cohort: Cohort, table: pd.DataFrame) -> tuple[Floats, Bools]:
-    """Months and event indicator of an endpoint with time."""
-    endpoint = endpoint_in_months(cohort, name)
-    if not table[endpoint.event].isin((0, 1)).all():
-        where = f"outcomes of {cohort.meta.name} column {endpoint.event}"
-        raise InputError(where, "other values", "0 and 1", "Correct it.")
-    return table[endpoint.time].to_numpy(dtype=np.float64), table[endpoint.event].to_numpy(dtype=np.float64) == 1
-
-
-def _cases(name: str, cohort: Cohort, table: pd.DataFrame) -> Floats:
-    """Case indicator of a binary endpoint, NaN where it is not known.
-
-    Raises:
-        UndefinedEstimate: The cohort never recorded it.
-    """
-    endpoint = binary_endpoint(cohort, name)
-    if endpoint is None:
-        raise UndefinedEstimate(f"the cohort has no endpoint {name}")
-    return table[endpoint.case].to_numpy(dtype=np.float64)
+def _predicted(patients: pd.DataFrame, predictions: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Predicted patients with all that is known of them, by their ids; the order of the tables never matters."""
+    predicted = predictions[predictions["status"] == "ok"]
+    own = [column for column in predicted if column == "patient_id" or column not in patients]
+    table = patients.merge(predicted[own], on="patient_id", validate="1:1")
+    return table.merge(outcomes, on="patient_id", validate="1:1").sort_values("patient_id")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,24 +69,31 @@ class _Question:
     unknown: int = 0
 
 
-def _question(
-    spec: EstimateSpec, level: float, cutoffs: Mapping[str, float], cohort: Cohort, table: pd.DataFrame
-) -> _Question:
-    prediction = table[spec.prediction].to_numpy(dtype=np.float64)
-    settings = Settings(level, spec.horizon_months, cutoff=cutoffs.get(spec.prediction))
-    if not spec.binary:
-        time, event = _follow_up(spec.endpoint, cohort, table)
-        last = np.inf if spec.horizon_months is None else spec.horizon_months
-        events = int(np.count_nonzero(event & (time <= last)))
-        return _Question(spec, SurvivalSample(time, event, prediction, settings), len(table), events)
+def _question(spec: EstimateSpec, cohort: CohortTable) -> _Question:
     try:
-        cases = _cases(spec.endpoint, cohort, table)
+        return _of_cases(spec, cohort) if spec.binary else _of_follow_up(spec, cohort)
     except UndefinedEstimate as undefined:
-        return _Question(spec, undefined, len(table), 0)
+        return _Question(spec, undefined, cohort.n, 0)
+
+
+def _of_follow_up(spec: EstimateSpec, cohort: CohortTable) -> _Question:
+    time, event = cohort.follow_up(spec.endpoint)
+    last = np.inf if spec.horizon_months is None else spec.horizon_months
+    events = int(np.count_nonzero(event & (time <= last)))
+    sample = SurvivalSample(time, event, cohort.numbers(spec.prediction), _settings(spec, cohort))
+    return _Question(spec, sample, cohort.n, events)
+
+
+def _of_cases(spec: EstimateSpec, cohort: CohortTable) -> _Question:
+    cases = cohort.cases(spec.endpoint)
     known = np.isfinite(cases)
-    sample = BinarySample(cases[known] == 1, prediction[known], settings)
+    sample = BinarySample(cases[known] == 1, cohort.numbers(spec.prediction)[known], _settings(spec, cohort))
     n, events = int(np.count_nonzero(known)), int(np.count_nonzero(sample.event))
-    return _Question(spec, sample, n, events, len(table) - n)
+    return _Question(spec, sample, n, events, cohort.n - n)
+
+
+def _settings(spec: EstimateSpec, cohort: CohortTable) -> Settings:
+    return Settings(cohort.level, spec.horizon_months, cutoff=cohort.cutoffs.get(spec.prediction))
 
 
 def _measure(question: _Question) -> dict[str, Any]:
@@ -186,30 +177,88 @@ def evaluate_cohort(
         InputError: A table does not hold exactly the cohort's patients, the endpoint or a prediction is missing, or the
             contract belongs to another architecture.
     """
+    table, about = _examined(protocol, contract, cohort, predictions, outcomes)
+    questions = [_question(spec, table) for spec in protocol.analysis.estimates]
+    evidence = {
+        **about,
+        "endpoint": protocol.analysis.endpoint,
+        "estimates": [_measure(question) for question in questions],
+        "curves": _curves(questions),
+        "digests": {**digests, "analysis": protocol.analysis.estimates_digest},
+    }
+    check_evidence(evidence, f"evidence on {cohort.meta.name}")
+    return evidence
+
+
+def describe_cohort(
+    protocol: Protocol,
+    contract: Mapping[str, Any],
+    cohort: Cohort,
+    *,
+    predictions: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    digests: Mapping[str, str],
+) -> dict[str, Any]:
+    """Analyse one cohort as the protocol declares under `descriptive`: what is shown and no gate looks at.
+
+    Arguments and errors as of `evaluate_cohort`. An analysis that the cohort cannot define is there all the same, with
+    the reason.
+
+    Returns:
+        The analyses, plain JSON values; see `validation.descriptive.document`.
+    """
+    table, about = _examined(protocol, contract, cohort, predictions, outcomes)
+    document = {
+        **about,
+        "analyses": [analysis.to_dict(table) for analysis in protocol.analysis.descriptive],
+        "digests": {**digests, "analysis": protocol.analysis.descriptive_digest},
+    }
+    check_description(document, f"descriptive analyses of {cohort.meta.name}")
+    return document
+
+
+def _examined(
+    protocol: Protocol,
+    contract: Mapping[str, Any],
+    cohort: Cohort,
+    predictions: pd.DataFrame,
+    outcomes: pd.DataFrame,
+) -> tuple[CohortTable, dict[str, Any]]:
+    """Check tables and contract; return the predicted patients, and what every document says of model and cohort."""
     declared = set(cohort.patients["patient_id"])
     _check_patients(predictions["patient_id"], declared, f"predictions on {cohort.meta.name}")
     _check_patients(outcomes["patient_id"], declared, f"outcomes of {cohort.meta.name}")
     _check_contract(protocol, contract, set(predictions.columns))
     failed = _failed(predictions, f"predictions on {cohort.meta.name}")
-    table, analysis = _predicted(predictions, outcomes), protocol.analysis
-    questions = [_question(s, analysis.level, contract["cutoffs"], cohort, table) for s in analysis.estimates]
-    evidence = {
+    named = tuple(column for column in predictions.columns if column not in NO_PREDICTIONS)
+    if both := sorted(set(named) & set(cohort.patients)):
+        raise InputError(
+            f"predictions on {cohort.meta.name}",
+            f"a prediction named {both[0]}, as a covariate is",
+            "names of its own",
+            "Rename it.",
+        )
+    table = CohortTable(
+        meta=cohort.meta,
+        columns={column.name: column for column in load_schema(cohort.meta.schema).patients.columns},
+        table=_predicted(cohort.patients, predictions, outcomes),
+        predictions=named,
+        endpoints=protocol.analysis.endpoints,
+        cutoffs=contract["cutoffs"],
+        level=protocol.analysis.level,
+    )
+    about = {
         "schema": SCHEMA,
         "model": contract["model"],
         "architecture": protocol.model,
         "cohort": cohort.meta.name,
         "role": cohort.meta.role,
         "synthetic": cohort.meta.synthetic,
-        "endpoint": analysis.endpoint,
         "patients": {
             "declared": len(declared),
-            "predicted": len(table),
+            "predicted": table.n,
             "failed": failed,
-            "with_missing_covariates": int((table["missing_covariates"] > 0).sum()),
+            "with_missing_covariates": int((table.table["missing_covariates"] > 0).sum()),
         },
-        "estimates": [_measure(question) for question in questions],
-        "curves": _curves(questions),
-        "digests": {**digests, "analysis": analysis.estimates_digest},
     }
-    check_evidence(evidence, f"evidence on {cohort.meta.name}")
-    return evidence
+    return table, about

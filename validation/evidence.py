@@ -1,22 +1,22 @@
-"""Evidence on disk: small, deterministic JSON, written whole, read strictly."""
+"""Evidence on disk: exactly of its schema, every figure possible."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from validation.digests import bytes_sha256
+from validation.documents import read_json
 from validation.errors import InputError
+from validation.estimators.catalogue.bounds import BOUNDS
+from validation.estimators.catalogue.entry import ANY
 from validation.estimators.estimate import Scale
 
 SCHEMA = 1
-_REMEDY = "Evaluate the model again; evidence is never edited."
-_ABOUT = frozenset(("schema", "model", "architecture", "cohort", "role", "synthetic", "endpoint"))
-_KEYS = _ABOUT | frozenset(("patients", "estimates", "curves", "digests"))
+REMEDY = "Evaluate the model again; evidence is never edited."
+ABOUT = frozenset(("schema", "model", "architecture", "cohort", "role", "synthetic", "endpoint"))
+_KEYS = ABOUT | frozenset(("patients", "estimates", "curves", "digests"))
 _PATIENT_KEYS = frozenset(("declared", "predicted", "failed", "with_missing_covariates"))
 _DIGEST_KEYS = frozenset(("artifact", "predictions", "outcomes", "patients", "analysis"))
 _ENTRY_KEYS = frozenset(("id", "estimator", "prediction", "endpoint", "value", "n", "events"))
@@ -24,65 +24,6 @@ _DEFINED_KEYS = _ENTRY_KEYS | frozenset(
     ("lower", "upper", "level", "method", "scale", "horizon", "group", "standard_error", "p_value")
 )
 _UNDEFINED_KEYS = _ENTRY_KEYS | frozenset(("reason", "too_few", "horizon"))
-
-
-def encode(document: Mapping[str, Any]) -> bytes:
-    """Return a document as canonical text: keys sorted, two spaces, shortest float that reads back the same.
-
-    Raises:
-        ValueError: The document holds NaN or an infinity.
-    """
-    return (json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def document_sha256(document: Mapping[str, Any]) -> str:
-    """Return the sha256 of the file that `write_json` makes of the document."""
-    return bytes_sha256(encode(document))
-
-
-def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a document; the file appears whole or not at all, and equal documents give equal bytes.
-
-    Raises:
-        ValueError: The document holds NaN or an infinity.
-    """
-    content = encode(document)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _refuse_constant(text: str) -> float:
-    raise ValueError(f"{text} is not a number")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) < len(pairs):
-        raise ValueError("a key is given twice")
-    return document
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Read a JSON document; None if there is no such file.
-
-    Raises:
-        InputError: Not UTF-8, not JSON, a key given twice, NaN or infinity, or not an object.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        document = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise InputError(str(path), str(error), "JSON with finite numbers", "Write the file again.") from error
-    if not isinstance(document, dict):
-        raise InputError(str(path), f"a {type(document).__name__}", "a JSON object", "Write the file again.")
-    return document
 
 
 def read_evidence(path: Path) -> dict[str, Any]:
@@ -105,65 +46,98 @@ def require_exactly(mapping: Any, keys: frozenset[str], where: str) -> None:
         InputError: Another type, a missing or an unknown key.
     """
     if not isinstance(mapping, Mapping):
-        raise InputError(where, f"a {type(mapping).__name__}", "a mapping", _REMEDY)
+        raise InputError(where, f"a {type(mapping).__name__}", "a mapping", REMEDY)
     missing, unknown = sorted(keys - set(mapping)), sorted(str(key) for key in set(mapping) - keys)
     if missing or unknown:
         found = "; ".join(
             f"{what} {', '.join(names)}" for what, names in (("no", missing), ("unknown", unknown)) if names
         )
-        raise InputError(where, found, f"exactly {', '.join(sorted(keys))}", _REMEDY)
+        raise InputError(where, found, f"exactly {', '.join(sorted(keys))}", REMEDY)
 
 
-def _list(mapping: Mapping[str, Any], key: str, where: str) -> list[Any]:
+def list_of(mapping: Mapping[str, Any], key: str, where: str) -> list[Any]:
+    """Return a value that must be a list."""
     value = mapping[key]
     if not isinstance(value, list):
-        raise InputError(f"{where} key {key}", f"a {type(value).__name__}", "a list", _REMEDY)
+        raise InputError(f"{where} key {key}", f"a {type(value).__name__}", "a list", REMEDY)
     return value
 
 
-def _require_numbers(mapping: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:
+def require_numbers(mapping: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:
+    """Refuse values that are no finite numbers."""
     for key in keys:
         number = mapping[key]
         if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-            raise InputError(f"{where} key {key}", repr(number), "a finite number", _REMEDY)
+            raise InputError(f"{where} key {key}", repr(number), "a finite number", REMEDY)
 
 
-def _require_counts(mapping: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:
+def require_counts(mapping: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:
+    """Refuse values that are no counts."""
     for key in keys:
         number = mapping[key]
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-            raise InputError(f"{where} key {key}", repr(number), "a count", _REMEDY)
+            raise InputError(f"{where} key {key}", repr(number), "a count", REMEDY)
 
 
-def _require_text(mapping: Mapping[str, Any], key: str, where: str) -> None:
+def require_text(mapping: Mapping[str, Any], key: str, where: str) -> None:
+    """Refuse a value that is no text."""
     if not isinstance(mapping[key], str) or not mapping[key]:
-        raise InputError(f"{where} key {key}", repr(mapping[key]), "a text", _REMEDY)
+        raise InputError(f"{where} key {key}", repr(mapping[key]), "a text", REMEDY)
+
+
+def require_interval(entry: Mapping[str, Any], bounds: tuple[float, float], where: str) -> None:
+    """Refuse an estimate that cannot be: not finite, outside its own interval, or outside the range of its quantity.
+
+    Raises:
+        InputError: Names the key, what was found and what is possible.
+    """
+    require_numbers(entry, ("value", "lower", "upper", "level"), where)
+    require_numbers(entry, tuple(key for key in ("standard_error", "p_value") if entry[key] is not None), where)
+    if entry["scale"] not in get_args(Scale):
+        raise InputError(f"{where} key scale", repr(entry["scale"]), " or ".join(get_args(Scale)), REMEDY)
+    if not entry["lower"] <= entry["value"] <= entry["upper"]:
+        found = f"{entry['value']} outside its interval, {entry['lower']} to {entry['upper']}"
+        raise InputError(f"{where} key value", found, "a value inside its interval", REMEDY)
+    if not bounds[0] <= entry["value"] <= bounds[1]:
+        expected = f"{bounds[0]:g} to {bounds[1]:g}"
+        raise InputError(f"{where} key value", f"{entry['value']}, which is impossible", expected, REMEDY)
+    if not (0 < entry["level"] < 1 and 0 <= (entry["p_value"] or 0) <= 1):
+        found = f"level {entry['level']}, P value {entry['p_value']}"
+        raise InputError(where, found, "a level between 0 and 1, a P value from 0 to 1", REMEDY)
 
 
 def _check_entry(entry: Any, where: str) -> None:
     undefined = isinstance(entry, Mapping) and entry.get("value") is None
     require_exactly(entry, _UNDEFINED_KEYS if undefined else _DEFINED_KEYS, where)
-    _require_text(entry, "id", where)
-    _require_counts(entry, ("n", "events"), where)
-    if undefined:
-        return
-    _require_numbers(entry, ("value", "lower", "upper", "level"), where)
-    _require_numbers(entry, tuple(key for key in ("standard_error", "p_value") if entry[key] is not None), where)
-    if entry["scale"] not in get_args(Scale):
-        raise InputError(f"{where} key scale", repr(entry["scale"]), " or ".join(get_args(Scale)), _REMEDY)
+    require_text(entry, "id", where)
+    require_counts(entry, ("n", "events"), where)
+    if not undefined:
+        require_interval(entry, BOUNDS.get(entry["estimator"], ANY), where)
 
 
 def _check_patients(patients: Any, where: str) -> None:
     require_exactly(patients, _PATIENT_KEYS, where)
-    _require_counts(patients, ("declared", "predicted", "with_missing_covariates"), where)
-    failed = _list(patients, "failed", where)
+    require_counts(patients, ("declared", "predicted", "with_missing_covariates"), where)
+    failed = list_of(patients, "failed", where)
     for failure in failed:
         require_exactly(failure, frozenset(("patient_id", "reason")), f"{where} failed")
-        _require_text(failure, "patient_id", f"{where} failed")
+        require_text(failure, "patient_id", f"{where} failed")
     distinct = len({failure["patient_id"] for failure in failed})
     if distinct != len(failed) or patients["predicted"] + distinct != patients["declared"]:
         found = f"{patients['predicted']} predicted and {len(failed)} failed of {patients['declared']}"
-        raise InputError(where, found, "every declared patient once", _REMEDY)
+        raise InputError(where, found, "every declared patient once", REMEDY)
+
+
+def check_about(document: Mapping[str, Any], where: str) -> None:
+    """Refuse a document whose schema, digests or patients are not what every document on a cohort has.
+
+    Raises:
+        InputError: Another schema version, a missing or unknown digest, or patients that do not add up.
+    """
+    if document["schema"] != SCHEMA:
+        raise InputError(f"{where} key schema", repr(document["schema"]), str(SCHEMA), REMEDY)
+    require_exactly(document["digests"], _DIGEST_KEYS, f"{where} digests")
+    _check_patients(document["patients"], f"{where} patients")
 
 
 def check_evidence(document: Mapping[str, Any], where: str) -> None:
@@ -178,13 +152,12 @@ def check_evidence(document: Mapping[str, Any], where: str) -> None:
             twice, or patients that do not add up.
     """
     if document.get("schema") != SCHEMA:
-        raise InputError(f"{where} key schema", repr(document.get("schema")), str(SCHEMA), _REMEDY)
+        raise InputError(f"{where} key schema", repr(document.get("schema")), str(SCHEMA), REMEDY)
     require_exactly(document, _KEYS, where)
-    require_exactly(document["digests"], _DIGEST_KEYS, f"{where} digests")
-    _check_patients(document["patients"], f"{where} patients")
-    estimates = _list(document, "estimates", where)
+    check_about(document, where)
+    estimates = list_of(document, "estimates", where)
     for number, entry in enumerate(estimates):
         _check_entry(entry, f"{where} estimates[{number}]")
     ids = [entry["id"] for entry in estimates]
     if len(set(ids)) != len(ids):
-        raise InputError(f"{where} estimates", "an id given twice", "every id once", _REMEDY)
+        raise InputError(f"{where} estimates", "an id given twice", "every id once", REMEDY)

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
-import yaml
-
+from validation.blocks import Block
+from validation.descriptive import KINDS
+from validation.descriptive.base import Descriptive
 from validation.digests import json_sha256
 from validation.documents import read_yaml
-from validation.errors import InputError
 from validation.estimators.catalogue.binary import BINARY
 from validation.estimators.catalogue.entry import Estimator
 from validation.estimators.catalogue.survival import SURVIVAL
 from validation.gates import GATES
 from validation.gates.base import SIDES, GateSpec, Limit, Side
-
-_NAME = re.compile(r"[A-Za-z0-9_-]+")
-_Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -56,20 +52,28 @@ class Analysis:
 
     Attributes:
         endpoint: Endpoint of the estimates that name no other.
+        endpoints: Every endpoint, with time or binary; a cohort may lack one.
         level: Two-sided confidence level of every interval.
         external: External cohorts on which the model is judged.
+        internal: Patients of the development centre, kept out of training; evaluated, never judged.
         estimates: In the order of the protocol.
+        descriptive: What is analysed and shown, never judged, in the order of the protocol.
         digest: Of the whole block `analysis`.
-        estimates_digest: Of the block without its cohorts. Evidence on a cohort is bound to this one, so that a further
-            cohort leaves the evidence on the others valid.
+        estimates_digest: Of the block without its cohorts and descriptive analyses. Evidence on a cohort is bound to
+            this one, so that a further cohort leaves the evidence on the others valid.
+        descriptive_digest: Of the block without its cohorts.
     """
 
     endpoint: str
+    endpoints: tuple[str, ...]
     level: float
     external: tuple[str, ...]
+    internal: tuple[str, ...]
     estimates: tuple[EstimateSpec, ...]
+    descriptive: tuple[Descriptive, ...]
     digest: str
     estimates_digest: str
+    descriptive_digest: str
 
 
 @dataclass(frozen=True)
@@ -93,97 +97,76 @@ class Protocol:
     gates_digest: str
 
 
-class _Block:
-    """A mapping of the file that knows where it stands; every value is taken once, with its type."""
-
-    def __init__(self, file: Path, path: _Path, value: Any, keys: frozenset[str]) -> None:
-        self.file, self.path = file, path
-        if not isinstance(value, dict):
-            raise self.error("", f"a {type(value).__name__}", "a mapping")
-        self.value: dict[str, Any] = value
-        for key in value:
-            if key not in keys:
-                raise self.error(
-                    key, f"unknown key {key}", f"one of {', '.join(sorted(keys))}", "Remove or respell it."
-                )
-
-    def error(self, key: str | int, found: str, expected: str, remedy: str = "Correct the protocol.") -> InputError:
-        """Return an error that names file, line and key."""
-        path = (*self.path, key) if key != "" else self.path
-        where = ".".join(str(part) for part in path) or "the file"
-        return InputError(f"{self.file} line {_line(self.file, path)} key {where}", found, expected, remedy)
-
-    def take(self, key: str, kind: type | tuple[type, ...], expected: str, optional: bool = False) -> Any:
-        """Return a value of the kind, or None if it is optional and absent."""
-        value = self.value.get(key)
-        if value is None and optional and key not in self.value:
-            return None
-        wrong_bool = isinstance(value, bool) and kind is not bool
-        if wrong_bool or not isinstance(value, kind) or (isinstance(value, str) and not value.strip()):
-            found = "nothing" if value is None else repr(value)
-            raise self.error(key if key in self.value else "", f"{key}: {found}", f"{key}: {expected}")
-        return value
-
-    def name(self, key: str) -> str:
-        """Return an identifier."""
-        value: str = self.take(key, str, "a name")
-        if not _NAME.fullmatch(value):
-            raise self.error(key, repr(value), "letters, digits, _ and -")
-        return value
-
-    def number(self, key: str, low: float, high: float) -> float:
-        """Return a finite number strictly between two bounds."""
-        value = self.take(key, (int, float), "a number")
-        if not (math.isfinite(value) and low < value < high):
-            raise self.error(key, repr(value), f"a number between {low:g} and {high:g}, both excluded")
-        return float(value)
+def _cohorts(block: Block) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return external and internal cohorts."""
+    roles = frozenset(("external", "internal"))
+    cohorts = Block(block.file, (*block.path, "cohorts"), block.value.get("cohorts"), roles)
+    external, internal = (
+        cohorts.names(role, "a list of cohorts", optional=role == "internal") for role in ("external", "internal")
+    )
+    if both := sorted(set(external) & set(internal)):
+        raise cohorts.error("internal", ", ".join(both), "cohorts that are not external too")
+    return external, internal
 
 
-def _line(file: Path, path: _Path) -> int:
-    """Line of the deepest part of a key path that exists in the file."""
-    node = yaml.compose(file.read_text(encoding="utf-8"), yaml.SafeLoader)
-    line = node.start_mark.line if node else 0
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((key, value) for key, value in node.value if key.value == part), None)
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            found = (node.value[part], node.value[part])
-        else:
-            found = None
-        if found is None:
-            break
-        line, node = found[0].start_mark.line, found[1]
-    return int(line) + 1
+@dataclass(frozen=True)
+class _Endpoints:
+    """Endpoints of an analysis: the first one, others with time, and binary ones."""
+
+    first: str
+    others: tuple[str, ...]
+    binary: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (self.first, *self.others, *self.binary)
 
 
-def _unique(block: _Block, key: str, names: list[str]) -> None:
-    for position, name in enumerate(names):
-        if name in names[:position]:
-            raise block.error(key, f"{name} given twice", "every name once")
+def _endpoints(block: Block) -> _Endpoints:
+    first = block.name("endpoint")
+    others = block.names("other_endpoints", "a list of endpoints with time", optional=True)
+    binary = block.names("binary_endpoints", "a list of endpoints without time", optional=True)
+    found = _Endpoints(first, others, binary)
+    for position, name in enumerate(found.all):
+        if name in found.all[:position]:
+            key = "binary_endpoints" if name in binary else "other_endpoints"
+            raise block.error(key, f"{name} given twice", "every endpoint once")
+    return found
 
 
-def _external(block: _Block) -> tuple[str, ...]:
-    cohorts = _Block(block.file, (*block.path, "cohorts"), block.value.get("cohorts"), frozenset(("external",)))
-    names = cohorts.take("external", list, "a list of cohorts")
-    if not names or not all(isinstance(name, str) and _NAME.fullmatch(name) for name in names):
-        raise cohorts.error("external", repr(names), "at least one cohort name")
-    _unique(cohorts, "external", names)
-    return tuple(names)
+def _endpoint(block: Block, endpoints: tuple[str, ...]) -> str:
+    name = block.name("endpoint")
+    if name not in endpoints:
+        raise block.error("endpoint", f"undeclared endpoint {name}", f"one of {', '.join(endpoints)}")
+    return name
 
 
-def _binary_endpoints(block: _Block, endpoint: str) -> tuple[str, ...]:
-    names = block.take("binary_endpoints", list, "a list of endpoints without time", optional=True) or []
-    if not all(isinstance(name, str) and _NAME.fullmatch(name) for name in names) or endpoint in names:
-        raise block.error("binary_endpoints", repr(names), f"names other than {endpoint}, which has a time")
-    _unique(block, "binary_endpoints", names)
-    return tuple(names)
+def _descriptive(file: Path, position: int, value: Any, endpoints: tuple[str, ...]) -> Descriptive:
+    path = ("analysis", "descriptive", position)
+    known = Block(file, path, value, frozenset(value) if isinstance(value, dict) else frozenset())
+    kind = known.take("kind", str, "a kind of descriptive analysis")
+    if kind not in KINDS:
+        raise known.error("kind", f"unknown kind {kind}", f"one of {', '.join(KINDS)}")
+    of_kind = {field.name: field for field in fields(KINDS[kind])}
+    block = Block(file, path, value, frozenset(("kind", *of_kind)))
+    hints = get_type_hints(KINDS[kind])
+    given = {
+        name: block.typed(name, hints[name])
+        for name, field in of_kind.items()
+        if name in block.value or field.default is MISSING
+    }
+    block.name("id")
+    if given.get("endpoint") is not None:
+        _endpoint(block, endpoints)
+    return KINDS[kind](**given)
 
 
-def _estimate(file: Path, position: int, value: Any, endpoint: str, binary: tuple[str, ...]) -> EstimateSpec:
+def _estimate(file: Path, position: int, value: Any, endpoints: _Endpoints) -> EstimateSpec:
     path = ("analysis", "estimates", position)
     keys = frozenset(("id", "estimator", "prediction", "horizon_months", "endpoint"))
-    block = _Block(file, path, value, keys)
-    own = block.name("endpoint") if "endpoint" in block.value else endpoint
+    block = Block(file, path, value, keys)
+    own = _endpoint(block, endpoints.all) if "endpoint" in block.value else endpoints.first
+    binary = endpoints.binary
     table: Mapping[str, Estimator[Any]] = BINARY if own in binary else SURVIVAL
     name = block.take("estimator", str, "the name of an estimator")
     known = [name for name, entry in table.items() if entry.needs <= {"cutoff"}]  # what cohort and contract can give
@@ -198,29 +181,38 @@ def _estimate(file: Path, position: int, value: Any, endpoint: str, binary: tupl
 
 
 def _analysis(file: Path, value: Any) -> Analysis:
-    keys = frozenset(("endpoint", "binary_endpoints", "level", "cohorts", "estimates"))
-    block = _Block(file, ("analysis",), value, keys)
-    endpoint = block.name("endpoint")
-    binary = _binary_endpoints(block, endpoint)
+    keys = ("endpoint", "other_endpoints", "binary_endpoints", "level", "cohorts", "estimates", "descriptive")
+    block = Block(file, ("analysis",), value, frozenset(keys))
+    endpoints = _endpoints(block)
     level = block.number("level", 0.5, 1)
-    external = _external(block)
+    external, internal = _cohorts(block)
     raw = block.take("estimates", list, "a list of estimates")
-    estimates = tuple(_estimate(file, position, entry, endpoint, binary) for position, entry in enumerate(raw))
+    estimates = tuple(_estimate(file, position, entry, endpoints) for position, entry in enumerate(raw))
     if not estimates:
         raise block.error("estimates", "an empty list", "at least one estimate")
-    _unique(block, "estimates", [estimate.id for estimate in estimates])
-    without_cohorts = {key: part for key, part in block.value.items() if key != "cohorts"}
+    block.unique("estimates", [estimate.id for estimate in estimates])
+    entries = block.take("descriptive", list, "a list of descriptive analyses", optional=True) or []
+    descriptive = tuple(_descriptive(file, n, entry, endpoints.all) for n, entry in enumerate(entries))
+    block.unique("descriptive", [analysis.id for analysis in descriptive])
+
+    def digest(*left_out: str) -> str:
+        return json_sha256({key: part for key, part in block.value.items() if key not in left_out})
+
     return Analysis(
-        endpoint=endpoint,
+        endpoint=endpoints.first,
+        endpoints=endpoints.all,
         level=level,
         external=external,
+        internal=internal,
         estimates=estimates,
-        digest=json_sha256(block.value),
-        estimates_digest=json_sha256(without_cohorts),
+        descriptive=descriptive,
+        digest=digest(),
+        estimates_digest=digest("cohorts", "descriptive"),
+        descriptive_digest=digest("cohorts"),
     )
 
 
-def _limit(block: _Block, sides: tuple[Side, ...], low: float, high: float) -> Limit | None:
+def _limit(block: Block, sides: tuple[Side, ...], low: float, high: float) -> Limit | None:
     given = [side for side in SIDES if side in block.value]
     if not sides and not given:
         return None
@@ -237,7 +229,7 @@ def _limit(block: _Block, sides: tuple[Side, ...], low: float, high: float) -> L
     return Limit(side, (float(numbers[0]), float(numbers[1])))
 
 
-def _target(block: _Block, measures: str, analysis: Analysis) -> EstimateSpec:
+def _target(block: Block, measures: str, analysis: Analysis) -> EstimateSpec:
     """Estimate that a gate names; its estimator measures what the gate looks at."""
     name = block.take("estimate", str, "the id of an estimate")
     found = next((estimate for estimate in analysis.estimates if estimate.id == name), None)
@@ -252,7 +244,7 @@ def _target(block: _Block, measures: str, analysis: Analysis) -> EstimateSpec:
 def _gate(file: Path, position: int, value: Any, analysis: Analysis) -> GateSpec:
     on_estimates = frozenset(("estimate", "minimum_events"))
     common = frozenset(("id", "kind", "blocking", "hazard", "source", "cohort", *SIDES))
-    block = _Block(file, ("gates", position), value, common | on_estimates)
+    block = Block(file, ("gates", position), value, common | on_estimates)
     kind = block.take("kind", str, "a kind of gate")
     if kind not in GATES:
         raise block.error("kind", f"unknown kind {kind}", f"one of {', '.join(GATES)}")
@@ -291,11 +283,11 @@ def load_protocol(path: Path) -> Protocol:
         InputError: With file, line and key.
     """
     raw: Mapping[str, Any] = read_yaml(path)
-    top = _Block(path, (), raw, frozenset(("model", "version", "intended_use", "analysis", "gates")))
+    top = Block(path, (), raw, frozenset(("model", "version", "intended_use", "analysis", "gates")))
     analysis = _analysis(path, raw.get("analysis"))
     entries = top.take("gates", list, "a list of gates")
     gates = tuple(_gate(path, position, entry, analysis) for position, entry in enumerate(entries))
-    _unique(top, "gates", [gate.id for gate in gates])
+    top.unique("gates", [gate.id for gate in gates])
     if not any(gate.blocking for gate in gates):
         raise top.error(
             "gates", "no blocking gate", "at least one", "A protocol that demands nothing passes everything."

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from validation.documents import require_keys
+from validation.documents import document_sha256, require_keys
 from validation.errors import InputError
-from validation.evidence import document_sha256
 from validation.gates import GATES
 from validation.gates.base import Case, Document, Gate, GateResult, GateSpec, State
 from validation.gates.provenance import ProvenanceGate

@@ -9,7 +9,7 @@ import pytest
 
 from models import MODELS
 from tests.benchmarks.loading import ROOT, benchmark
-from validation.evidence import read_json
+from validation.documents import read_json
 from validation.protocol import load_protocol
 
 

@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from tests.benchmarks.loading import ROOT, benchmark
-from validation.evidence import read_json
+from validation.documents import read_json
 
 
 @pytest.fixture(scope="module")

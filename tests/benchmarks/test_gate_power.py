@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.loading import ROOT, benchmark
-from validation.evidence import read_json
+from validation.documents import read_json
 from validation.protocol import Protocol, load_protocol
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from pipelines.independence import independence
 from pipelines.layout import cohort_report, independence_file, manifest_table
+from validation.documents import read_json, write_json
 from validation.errors import InputError
-from validation.evidence import read_json, write_json
 
 
 def test_record_is_bound_to_both_patient_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pipelines import status
 from registry.status import RegistryRow
 from validation.digests import file_sha256
-from validation.evidence import write_json
+from validation.documents import write_json
 
 
 def test_retrained_model_that_is_not_registered_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from tests.validation.specimens import (
     protocol,
     undefined,
 )
-from validation.evidence import write_json
+from validation.documents import write_json
 from validation.verdict import judge
 
 NAME = "mri_distant_metastasis"

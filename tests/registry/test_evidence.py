@@ -15,8 +15,8 @@ from registry.evidence import Judged, read_judged
 from tests.registry.conftest import Maker, Submission
 from tests.validation import specimens as judge_specimens
 from validation.digests import file_sha256
+from validation.documents import write_json
 from validation.errors import InputError
-from validation.evidence import write_json
 from validation.verdict import judge
 
 EVIDENCE = "evidence/mri_external"

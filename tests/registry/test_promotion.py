@@ -18,8 +18,8 @@ from registry.store import aliases_of
 from tests.registry.conftest import DVC_POINTER, Maker, Submission, stored_folder
 from tests.registry.specimens import NAME, make_judged
 from tests.validation import specimens as judge_specimens
+from validation.documents import write_json
 from validation.errors import InputError
-from validation.evidence import write_json
 from validation.verdict import Verdict, judge
 
 

@@ -11,8 +11,8 @@ import yaml
 from pipelines.release import dvc_pointer
 from registry.artefact import Artefact, read_artefact, write_manifest
 from registry.releases import Release, read_champion, write_release
+from validation.documents import write_json
 from validation.errors import InputError
-from validation.evidence import write_json
 
 FIRST = Release("name", "model", 1, "a" * 64, "b" * 64, "c" * 64, True, "artifacts/model", f"{'d' * 32}.dir")
 MD5 = "1cb8067e51532af29f3a37efd269012f.dir"

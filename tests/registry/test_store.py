@@ -17,8 +17,8 @@ from registry.store import aliases_of, find_version, model_id_of, register
 from tests.registry.conftest import Maker, Submission, stored_folder
 from tests.registry.specimens import MODEL, NAME, make_judged
 from validation.digests import file_sha256
+from validation.documents import read_json
 from validation.errors import InputError
-from validation.evidence import read_json
 
 
 def tags_of(version: int) -> dict[str, str]:

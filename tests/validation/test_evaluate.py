@@ -12,9 +12,10 @@ import pytest
 
 from tests.reference import from_r, gbsg
 from validation.cohort import BinaryEndpoint, Cohort, CohortMeta, Endpoint, Period
+from validation.documents import encode
 from validation.errors import InputError
 from validation.evaluate import evaluate_cohort
-from validation.evidence import check_evidence, encode
+from validation.evidence import check_evidence
 from validation.protocol import Protocol, load_protocol
 
 PLAN = """
@@ -56,7 +57,7 @@ def cohort(unit: str = "months") -> Cohort:
     endpoint = Endpoint("rfs_event", "rfs_time_months", unit, "surgery", "recurrence or death")
     meta = CohortMeta(
         name="gbsg",
-        schema="none",
+        schema="rectal_mri",
         modality="MR",
         role="external",
         centres=("A",),
@@ -203,12 +204,24 @@ def test_refuses(plan: Protocol, change: Any, reason: str) -> None:
         assessed(plan, **change())
 
 
-def test_refuses_a_cohort_without_the_endpoint(tmp_path: Path) -> None:
-    """The endpoint that the protocol names must be one of the cohort's."""
+def test_cohort_that_never_recorded_the_endpoint(tmp_path: Path) -> None:
+    """Its estimates are there without value, with the reason; more patients would not help."""
     path = tmp_path / "plan.yaml"
     path.write_text(PLAN.replace("endpoint: rfs", "endpoint: dmfs"), encoding="utf-8")
-    with pytest.raises(InputError, match="found no dmfs with a time; expected dmfs in months"):
-        assessed(load_protocol(path), contract={**CONTRACT, "endpoint": "dmfs"})
+    evidence = assessed(load_protocol(path), contract={**CONTRACT, "endpoint": "dmfs"})
+
+    assert {(e["value"], e["too_few"], e["reason"]) for e in evidence["estimates"]} == {
+        (None, False, "the cohort has no endpoint dmfs")
+    }
+
+
+def test_refuses_a_prediction_named_as_a_covariate(plan: Protocol) -> None:
+    """Which of the two an analysis means would be a guess."""
+    given = cohort()
+    named_alike = replace(given, patients=given.patients.assign(lp=0.0))
+
+    with pytest.raises(InputError, match="a prediction named lp, as a covariate is"):
+        assessed(plan, cohort=named_alike)
 
 
 def with_response(folder: Path, endpoints: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import pytest
 
 from tests.validation.specimens import evidence, protocol, spoilt
 from validation.digests import file_sha256
+from validation.documents import document_sha256, encode, read_json, write_json
 from validation.errors import InputError
-from validation.evidence import check_evidence, document_sha256, encode, read_evidence, read_json, write_json
+from validation.evidence import check_evidence, read_evidence
 
 
 def test_same_content_same_bytes(tmp_path: Path) -> None:

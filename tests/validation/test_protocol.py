@@ -57,7 +57,7 @@ def test_binary_endpoints(tmp_path: Path) -> None:
     """An estimate may name another endpoint; one declared binary has the estimators of a binary outcome, no horizon."""
     plan = protocol(
         tmp_path,
-        ("endpoint: dmfs", "endpoint: dmfs\n  binary_endpoints: [response]"),
+        ("endpoint: dmfs", "endpoint: dmfs\n  other_endpoints: [os]\n  binary_endpoints: [response]"),
         (
             "    - {id: slope,",
             "    - {id: auc, estimator: auc, prediction: p, endpoint: response}\n"
@@ -76,14 +76,16 @@ def test_binary_endpoints(tmp_path: Path) -> None:
     [
         ("version: 1", "version: 1\nversions: 2", 4, "unknown key versions"),
         ("version: 1", "version: one", 3, "version: 'one'"),
-        ("endpoint: dmfs", "endpoint: dmfs\n  binary_endpoints: [dmfs]", 7, "names other than dmfs"),
+        ("endpoint: dmfs", "endpoint: dmfs\n  binary_endpoints: [dmfs]", 7, "dmfs given twice"),
+        ("endpoint: dmfs", "endpoint: dmfs\n  other_endpoints: [os, dmfs]", 7, "dmfs given twice"),
+        ("prediction: lp}", "prediction: lp, endpoint: os}", 11, "undeclared endpoint os; expected one of dmfs"),
         ("endpoint: dmfs", "endpoint: dmfs\n  binary_endpoints: response", 7, "a list of endpoints without time"),
         ("endpoint: dmfs", "endpoint: dmfs\n  binary_endpoints: [a, a]", 7, "a given twice"),
         ("prediction: lp}", "prediction: lp, endpoint: 7}", 11, "endpoint: 7"),
         ("intended_use: Test.", "", 2, "intended_use: nothing"),
         ("level: 0.95", "level: 95", 7, "between 0.5 and 1"),
         ("level: 0.95", "levels: 0.95", 7, "unknown key levels"),
-        ("[mri_external, mri_second]", "[]", 9, "at least one cohort"),
+        ("[mri_external, mri_second]", "[]", 9, "a list of cohorts: at least one name"),
         ("[mri_external, mri_second]", "[mri_external, mri_external]", 9, "mri_external given twice"),
         (
             "estimator: harrell_c",

@@ -10,8 +10,8 @@ import pytest
 
 from tests.validation.specimens import ARTIFACT, COHORT, SECOND, documents, estimate, judged, protocol, undefined
 from validation.digests import file_sha256
+from validation.documents import write_json
 from validation.errors import InputError
-from validation.evidence import write_json
 from validation.protocol import Protocol
 from validation.verdict import Verdict, judge
 

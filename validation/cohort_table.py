@@ -1,0 +1,200 @@
+"""Patients of a cohort with covariates, predictions and outcomes, and the way in which a protocol names parts of them.
+
+A protocol names a column, or groups patients by one:
+
+    sex                     every category of the schema, in its order
+    age_years>=60           two groups; also >, with a number
+    pn_stage=pN1|pN2        two groups: any of these, any other
+    lp_mdls                 a prediction with a cut-off in the model's contract: high (at or above it) and low
+    tsr_high                a binary endpoint: yes and no
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from validation.cohort import CohortMeta, binary_endpoint, endpoint_in_months
+from validation.errors import InputError
+from validation.estimators.estimate import UndefinedEstimate
+from validation.estimators.samples import Bools, Floats
+from validation.schema import Column
+
+_SPLIT = re.compile(r"([A-Za-z0-9_]+)\s*(>=|>)\s*(-?[0-9.]+)")
+_LEVELS = re.compile(r"([A-Za-z0-9_]+)=(.+)")
+_COMPARE: dict[str, Callable[[Any, float], Any]] = {">=": operator.ge, ">": operator.gt}
+_OPPOSITE = {">=": "<", ">": "<="}
+REMEDY = "Correct the protocol, or the column's name in the cohort."
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Patients by group.
+
+    Attributes:
+        labels: Of the groups, in their order; the last of two is the one of interest: high, yes, at or above.
+        index: Shape (n,), group of each patient; -1 where it is not known.
+    """
+
+    labels: tuple[str, ...]
+    index: NDArray[np.intp]
+
+    @property
+    def known(self) -> Bools:
+        """Shape (n,), whether the patient's group is known."""
+        return np.asarray(self.index >= 0)
+
+    def members(self, label: str) -> Bools:
+        """Shape (n,), whether the patient belongs to a group."""
+        return np.asarray(self.index == self.labels.index(label))
+
+    def names(self, chosen: Bools) -> list[str]:
+        """Labels of some patients, whose group must be known."""
+        return [self.labels[k] for k in self.index[chosen]]
+
+
+@dataclass(frozen=True, eq=False)
+class CohortTable:
+    """The predicted patients of a cohort, in the order of their ids.
+
+    Attributes:
+        meta: Of the cohort, for its endpoints.
+        columns: Columns of the patient table by name.
+        table: One row per patient: covariates, predictions, outcomes.
+        predictions: Names of the predictions.
+        endpoints: Every endpoint that the model knows; the cohort may lack one.
+        cutoffs: By prediction, fixed on the development cohort.
+        level: Two-sided confidence level.
+    """
+
+    meta: CohortMeta
+    columns: Mapping[str, Column]
+    table: pd.DataFrame
+    predictions: tuple[str, ...]
+    endpoints: tuple[str, ...]
+    cutoffs: Mapping[str, float]
+    level: float
+
+    @property
+    def n(self) -> int:
+        """Number of patients."""
+        return len(self.table)
+
+    def part(self, chosen: Bools) -> CohortTable:
+        """Return the patients of a mask, shape (n,)."""
+        return replace(self, table=self.table[chosen])
+
+    def follow_up(self, endpoint: str) -> tuple[Floats, Bools]:
+        """Return months and event indicator of an endpoint with time, both of shape (n,).
+
+        Raises:
+            UndefinedEstimate: The cohort never recorded it.
+            InputError: The model knows no such endpoint, or its event holds other values than 0 and 1.
+        """
+        self._require(endpoint)
+        if endpoint not in self.meta.endpoints:
+            raise UndefinedEstimate(f"the cohort has no endpoint {endpoint}")
+        columns = endpoint_in_months(self.meta, endpoint)
+        if not self.table[columns.event].isin((0, 1)).all():
+            where = f"outcomes of {self.meta.name} column {columns.event}"
+            raise InputError(where, "other values", "0 and 1", "Correct it.")
+        time = self.table[columns.time].to_numpy(dtype=np.float64)
+        return time, self.table[columns.event].to_numpy(dtype=np.float64) == 1
+
+    def cases(self, endpoint: str) -> Floats:
+        """Return the case indicator of a binary endpoint, shape (n,): 1, 0, or NaN where it is not known.
+
+        Raises:
+            UndefinedEstimate: The cohort never recorded it.
+            InputError: The model knows no such endpoint.
+        """
+        self._require(endpoint)
+        binary = binary_endpoint(self.meta, endpoint)
+        if binary is None:
+            raise UndefinedEstimate(f"the cohort has no endpoint {endpoint}")
+        return self.table[binary.case].to_numpy(dtype=np.float64)
+
+    def is_number(self, name: str) -> bool:
+        """Whether a name is that of a prediction or of a column of numbers.
+
+        Raises:
+            InputError: No such column.
+        """
+        return name in self.predictions or self._column(name).type in ("number", "integer")
+
+    def numbers(self, name: str) -> Floats:
+        """Return a prediction or a column of numbers, shape (n,), NaN where it is not known.
+
+        Raises:
+            InputError: No such column, or one that holds no numbers.
+        """
+        if not self.is_number(name):
+            raise InputError(f"protocol of {self.meta.name}", f"{name}, no column of numbers", "numbers", REMEDY)
+        return self.table[name].to_numpy(dtype=np.float64)
+
+    def groups(self, text: str) -> Groups:
+        """Return patients by group, as the module's first lines say.
+
+        Raises:
+            UndefinedEstimate: The cohort never recorded the endpoint that groups its patients.
+            InputError: No such column, a number without a limit, or levels that the schema does not know.
+        """
+        if split := _SPLIT.fullmatch(text):
+            name, sign, limit = split.groups()
+            values = self.numbers(name)
+            return _of_two(values, np.isnan(values), float(limit), sign, name)
+        if levels := _LEVELS.fullmatch(text):
+            return self._of_levels(levels[1], levels[2].split("|"))
+        if text in self.endpoints and text not in self.columns:
+            cases = self.cases(text)
+            return Groups(("no", "yes"), np.where(np.isnan(cases), -1, cases).astype(np.intp))
+        if text in self.predictions:
+            if text not in self.cutoffs:
+                raise InputError("contract.json key cutoffs", f"no cut-off of {text}", "one", "Name one that has one.")
+            return Groups(("low", "high"), (self.numbers(text) >= self.cutoffs[text]).astype(np.intp))
+        categories = self._categories(text)
+        place = {category: index for index, category in enumerate(categories)}
+        return Groups(categories, np.array([place.get(str(v), -1) for v in self.table[text]], dtype=np.intp))
+
+    def _of_levels(self, name: str, levels: list[str]) -> Groups:
+        categories = self._categories(name)
+        if unknown := [level for level in levels if level not in categories]:
+            expected = f"some of {', '.join(categories)}"
+            raise InputError(f"protocol of {self.meta.name}", f"{name}={'|'.join(unknown)}", expected, REMEDY)
+        cells = self.table[name]
+        inside = cells.isin(levels).to_numpy().astype(np.intp)
+        others = tuple(category for category in categories if category not in levels)
+        return Groups((f"{name} {'|'.join(others)}", f"{name} {'|'.join(levels)}"), np.where(cells.isna(), -1, inside))
+
+    def _categories(self, name: str) -> tuple[str, ...]:
+        column = self._column(name)
+        if name == "centre":
+            return tuple(self.meta.centres)
+        if column.categories:
+            return tuple(str(category) for category in column.categories)
+        if column.type == "text":
+            return tuple(sorted({str(value) for value in self.table[name].dropna()}))
+        raise InputError(f"protocol of {self.meta.name}", f"groups by {name}", f"{name}>=number", REMEDY)
+
+    def _column(self, name: str) -> Column:
+        if name not in self.columns:
+            expected = f"a prediction or one of {', '.join(self.columns)}"
+            raise InputError(f"protocol of {self.meta.name}", f"no column {name}", expected, REMEDY)
+        return self.columns[name]
+
+    def _require(self, endpoint: str) -> None:
+        if endpoint not in self.endpoints:
+            expected = f"one of {', '.join(self.endpoints)}"
+            raise InputError(f"protocol of {self.meta.name}", f"no endpoint {endpoint}", expected, REMEDY)
+
+
+def _of_two(values: Floats, unknown: Bools, limit: float, sign: str, name: str) -> Groups:
+    inside = _COMPARE[sign](values, limit).astype(np.intp)
+    return Groups((f"{name} {_OPPOSITE[sign]} {limit:g}", f"{name} {sign} {limit:g}"), np.where(unknown, -1, inside))
