@@ -49,8 +49,10 @@ def out_of_fold(scores: pd.DataFrame, covariates: pd.DataFrame, risk_models: Ris
         covariates: The same patients; NaN = missing.
         risk_models: Their covariates are columns of either table.
     """
-    table = pd.concat([scores.reset_index(drop=True), covariates.reset_index(drop=True)], axis=1)
-    return pd.concat([scores.reset_index(drop=True), risk_models.predictions(table)], axis=1)
+    scores, covariates = scores.reset_index(drop=True), covariates.reset_index(drop=True)
+    predictions = risk_models.predictions(pd.concat([scores, covariates], axis=1))
+    missing = covariates.isna().sum(axis=1).rename("missing_covariates")
+    return pd.concat([scores, missing, predictions], axis=1)
 
 
 def write_results(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,6 +27,12 @@ from validation.errors import InputError
 from validation.evaluate import describe_cohort, evaluate_cohort
 from validation.protocol import load_protocol
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from registry.artefact import Artefact
+    from validation.cohort import Cohort
+
 
 def evaluate(model: str, cohort: str) -> None:
     """Estimate and describe everything the protocol declares for one model on one cohort.
@@ -35,23 +42,51 @@ def evaluate(model: str, cohort: str) -> None:
     """
     artefact = read_artefact(artifact_folder(model))
     patients = load_cohort(cohort_folder(cohort))
-    tables = {name: file_sha256(patients.folder / file) for name, file in patients.meta.tables.items()}
-    predictions = _read_predictions(model, cohort, artefact.digest, tables["patients"])
-    protocol = load_protocol(protocol_file(load_params().model(model).architecture))
-    tables_and_digests: dict[str, Any] = {
-        "predictions": predictions.to_pandas(),
-        "outcomes": load_outcomes(patients),
+    predictions = _read_predictions(
+        model, cohort, artefact.digest, file_sha256(patients.folder / patients.meta.tables["patients"])
+    )
+    architecture, digest = load_params().model(model).architecture, file_sha256(predictions_table(model, cohort))
+    paths = evidence_file(model, cohort), description_file(model, cohort)
+    write_evidence(architecture, artefact, patients, predictions.to_pandas(), digest, *paths)
+
+
+def write_evidence(
+    architecture: str,
+    artefact: Artefact,
+    cohort: Cohort,
+    predictions: pd.DataFrame,
+    predictions_sha256: str,
+    estimates: Path,
+    descriptive: Path,
+) -> None:
+    """Evaluate and describe a cohort by the protocol of an architecture, and write both documents.
+
+    Args:
+        architecture: Names the protocol.
+        artefact: The model.
+        cohort: The patients; this opens their outcomes.
+        predictions: One row per patient; see `evaluate_cohort`.
+        predictions_sha256: Digest of the file they come from.
+        estimates: Where the evidence is written.
+        descriptive: Where the descriptive analyses are written.
+
+    Raises:
+        InputError: As `evaluate_cohort`.
+    """
+    protocol = load_protocol(protocol_file(architecture))
+    given: dict[str, Any] = {
+        "predictions": predictions,
+        "outcomes": load_outcomes(cohort),
         "digests": {
             "artifact": artefact.digest,
-            "predictions": file_sha256(predictions_table(model, cohort)),
-            "outcomes": tables["outcomes"],
-            "patients": tables["patients"],
+            "predictions": predictions_sha256,
+            **{name: file_sha256(cohort.folder / file) for name, file in cohort.meta.tables.items()},
         },
     }
-    evidence = evaluate_cohort(protocol, artefact.contract, patients, **tables_and_digests)
-    description = describe_cohort(protocol, artefact.contract, patients, **tables_and_digests)
-    write_json(evidence_file(model, cohort), evidence)
-    write_json(description_file(model, cohort), description)
+    evidence = evaluate_cohort(protocol, artefact.contract, cohort, **given)
+    description = describe_cohort(protocol, artefact.contract, cohort, **given)
+    write_json(estimates, evidence)
+    write_json(descriptive, description)
 
 
 def _read_predictions(model: str, cohort: str, artefact_digest: str, patients_digest: str) -> pa.Table:

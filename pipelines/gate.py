@@ -32,10 +32,10 @@ def declared_cohorts(params: Params, protocol: Protocol, model: str) -> tuple[st
         InputError: params.yaml names a cohort that the protocol does not. (One that the protocol names and params.yaml
             does not has no evidence, and fails the gate.)
     """
-    extra = sorted(set(params.external_cohorts(model)) - set(protocol.analysis.external))
+    extra = sorted(set(params.validation_cohorts(model)) - {*protocol.analysis.external, *protocol.analysis.internal})
     if extra:
         where, expected = "params.yaml validations", "cohorts declared in the protocol"
-        raise InputError(where, ", ".join(extra), expected, "Add them to analysis.cohorts.external, before looking.")
+        raise InputError(where, ", ".join(extra), expected, "Add them to analysis.cohorts, before looking.")
     return protocol.analysis.external
 
 
@@ -46,7 +46,7 @@ def evidence_paths(params: Params, protocol: Protocol, model: str) -> dict[str, 
     """
     external = declared_cohorts(params, protocol, model)
     checked = (*external, params.model(model).development)
-    run = [cohort for cohort in external if cohort in params.external_cohorts(model)]
+    run = [cohort for cohort in external if cohort in params.validation_cohorts(model)]
     return {
         "evidence": {cohort: evidence_file(model, cohort) for cohort in run},
         "cohort_checks": {cohort: cohort_report(cohort) for cohort in checked},

@@ -62,8 +62,8 @@ class Params:
         """Entry of a model."""
         return _lookup(self.models, name, "models")
 
-    def external_cohorts(self, model: str) -> tuple[str, ...]:
-        """External cohorts on which the model is judged."""
+    def validation_cohorts(self, model: str) -> tuple[str, ...]:
+        """Internal and external cohorts on which the model is run."""
         return tuple(v.cohort for v in self.validations.values() if v.model == model)
 
 

@@ -28,6 +28,7 @@ NO_INFLUENCE = {
 }
 AFTER_TRAINING = "used by the export of the trained model only"
 IN_TRAINING = "shapes training/<model>, which is a dependency itself"
+NO_ESTIMATE = "checks the block `gates` of a protocol, which no estimate depends on"
 NOT_FOLLOWED = {
     "train": {"models/onnx_export.py": AFTER_TRAINING},
     "export": dict.fromkeys(
@@ -51,7 +52,8 @@ NOT_FOLLOWED = {
         IN_TRAINING,
     ),
     "predict": {f"models/{name}/system.py": "loaded by train and export only" for name in MODELS},
-    "evaluate": {"validation/gates": "checks the block `gates` of a protocol, which no estimate depends on"},
+    "evaluate": {"validation/gates": NO_ESTIMATE},
+    "development": {"validation/gates": NO_ESTIMATE},
     "gate": {"validation/descriptive": "checks the list `descriptive` of a protocol, at which no gate looks"},
 }
 

@@ -33,7 +33,7 @@ def test_every_profile_covers_every_model_and_synthetic_cohort(tmp_path: Path, p
 
     for model in params.models:
         assert params.training(model)["epochs"] >= 1
-        assert params.external_cohorts(model)
+        assert params.validation_cohorts(model)
     for cohort in params.synthetic:
         assert params.synthetic_scale(cohort) > 0
 

@@ -1,0 +1,77 @@
+"""DVC stage `development`: the model on its own development patients, out of fold; no gate looks at it."""
+
+from __future__ import annotations
+
+import sys
+
+import pandas as pd
+
+from pipelines.evaluate import write_evidence
+from pipelines.layout import artifact_folder, cohort_folder, description_file, development_file, training_folder
+from pipelines.params import load_params
+from pipelines.stage import run_stage
+from registry.artefact import Artefact, read_artefact
+from validation.cohort import Cohort, load_cohort
+from validation.digests import file_sha256
+from validation.documents import read_json
+from validation.errors import InputError
+
+
+def development(model: str) -> None:
+    """Estimate and describe what the protocol declares on the development cohort, from out-of-fold scores.
+
+    Each patient's score is that of a network that has not seen the patient. The risk models on top, and the cut-offs,
+    were fitted on these very scores: the figures are not external evidence.
+
+    Raises:
+        InputError: The model was not trained.
+    """
+    entry = load_params().model(model)
+    cohort = load_cohort(cohort_folder(entry.development))
+    artefact = read_artefact(artifact_folder(model))
+    predictions = out_of_fold_predictions(model, cohort, prediction_columns(artefact))
+    digest = file_sha256(training_folder(model) / "scores.parquet")
+    paths = development_file(model), description_file(model, entry.development)
+    write_evidence(entry.architecture, artefact, cohort, predictions, digest, *paths)
+
+
+def prediction_columns(artefact: Artefact) -> list[str]:
+    """Return the names of the model's outputs as columns of a table of predictions, as the contract states them."""
+    return [
+        column
+        for output in artefact.contract["outputs"]
+        for column in ([f"{output['name']}_{label}" for label in output["labels"]] or [output["name"]])
+    ]
+
+
+def out_of_fold_predictions(model: str, cohort: Cohort, columns: list[str]) -> pd.DataFrame:
+    """Return what training kept of every development patient, in the form of predictions.
+
+    Patients whom training left out are there, failed, with their reason.
+
+    Args:
+        model: Entry of params.yaml.
+        cohort: Its development cohort.
+        columns: Predictions to return.
+
+    Raises:
+        InputError: The model was not trained, or on another cohort.
+    """
+    folder = training_folder(model)
+    trained = read_json(folder / "development.json")
+    if trained is None or not (folder / "scores.parquet").is_file():
+        raise InputError(str(folder), "no finished training", "scores.parquet", f"Run dvc repro train@{model}.")
+    if trained["patients_sha256"] != file_sha256(cohort.folder / cohort.meta.tables["patients"]):
+        expected = f"a training on {cohort.meta.name} as it is"
+        raise InputError(str(folder), "another table of patients", expected, f"Run dvc repro train@{model}.")
+    scores = pd.read_parquet(folder / "scores.parquet").set_index("patient_id")[["missing_covariates", *columns]]
+    reason = pd.Series(trained["excluded"], dtype=object)
+    table = scores.reindex(cohort.patients["patient_id"]).rename_axis("patient_id").reset_index()
+    table["reason"] = table["patient_id"].map(reason)
+    table["status"] = table["reason"].isna().map({True: "ok", False: "failed"})
+    table["missing_covariates"] = table["missing_covariates"].astype("Int64")
+    return table
+
+
+if __name__ == "__main__":
+    run_stage(development, sys.argv[1:])
