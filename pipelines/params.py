@@ -157,8 +157,12 @@ def _check_validations(path: Path, params: Params) -> None:
             )
 
 
-def load_params(path: Path = PARAMS) -> Params:
-    """Read params.yaml and keep the profile in force.
+def load_params(path: Path = PARAMS, profile: str | None = None) -> Params:
+    """Read params.yaml and keep one profile.
+
+    Args:
+        path: The file.
+        profile: Profile to keep; None for the one in force.
 
     Raises:
         InputError: The file is missing, is not YAML, or a key is unknown, missing, given twice, of another type, or
@@ -169,10 +173,10 @@ def load_params(path: Path = PARAMS) -> Params:
     top = _block(
         path, "", read_yaml(path), {"profile", "seed", "synthetic", "cohorts", "models", "validations", "profiles"}
     )
-    chosen = _name(f"{path} profile", top["profile"])
-    profile = _lookup(_typed(f"{path} profiles", top["profiles"], dict), chosen, "profiles")
-    profile = _block(path, f"profiles.{chosen}", profile, {"synthetic", "training"})
-    blocks = {kind: _typed(f"{path} profiles.{chosen}.{kind}", profile[kind], dict) for kind in profile}
+    chosen = _name(f"{path} profile", top["profile"] if profile is None else profile)
+    block = _lookup(_typed(f"{path} profiles", top["profiles"], dict), chosen, "profiles")
+    block = _block(path, f"profiles.{chosen}", block, {"synthetic", "training"})
+    blocks = {kind: _typed(f"{path} profiles.{chosen}.{kind}", block[kind], dict) for kind in block}
     params = Params(
         profile=chosen,
         seed=_typed(f"{path} seed", top["seed"], int),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
 import torch
 
@@ -42,6 +43,19 @@ def test_training_writes_everything_and_leaves_no_checkpoint(trained: TrainedMod
     assert {"weights.pt", "scores.parquet", "risk_models.json", "training.json"} == names
     assert not list((trained.folder.parent / "checkpoints").iterdir())
     assert trained.progress.epochs
+
+
+def test_training_keeps_an_out_of_fold_prediction_of_every_patient(trained: TrainedModel) -> None:
+    """Every output that ships, and who lacks covariates, for every development patient, in their order."""
+    table = pd.read_parquet(trained.folder / "scores.parquet")
+    columns = list(trained.spec.prediction_columns())
+    shares = [column for column in columns if column.startswith("risk_") or column.endswith("_prob")]
+
+    assert tuple(table["patient_id"]) == trained.development.patient_ids
+    assert np.isfinite(table[columns]).all(axis=None)
+    assert table[[column for column in shares if column != "dl_prob"]].apply(lambda c: c.between(0, 1)).all(axis=None)
+    missing = np.isnan(trained.development.inputs["covariates"]).sum(axis=1)
+    np.testing.assert_array_equal(table["missing_covariates"], missing)
 
 
 def test_same_seed_gives_the_same_files_and_another_seed_other_weights(trained: TrainedModel, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.logistic import LogisticModel, fit_logistic, known_means
+from models.logistic import LogisticModel, fit_logistic
 from validation.estimators.regression import logistic as estimators_logistic
 
 MODEL = LogisticModel(("a", "b"), (0.5, -1.0), (1.0, 2.0), -0.25, 10, 5)
@@ -83,8 +83,3 @@ def test_separation_and_one_class_are_refused() -> None:
         fit_logistic(["x"], x, x[:, 0] > 9)
     with pytest.raises(ValueError, match="0 cases and 20 controls"):
         fit_logistic(["x"], x, np.zeros(20, dtype=bool))
-
-
-def test_known_means_leave_missing_values_out() -> None:
-    """The mean of 1 and 4 is 2.5, whatever is missing between them."""
-    assert known_means(["a"], np.array([[1.0], [np.nan], [4.0]])).tolist() == [2.5]
