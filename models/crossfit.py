@@ -79,7 +79,8 @@ def cross_fit(
 ) -> CrossFitted:
     """Train a network per fold and one on everyone.
 
-    Patients whose status is unknown (NaN) are trained on by none and scored by their own fold's network.
+    Patients whose status is unknown (NaN) are trained on by none and scored by their own fold's network. Without tuning
+    patients (`tuning_fraction` 0) every network is trained for all epochs, to the end of its schedule.
 
     Args:
         trainer: Trains one network.
@@ -95,18 +96,25 @@ def cross_fit(
     fitted, order = [], []
     for k in range(int(fold.max()) + 1):
         name = f"{task.name}/fold-{k + 1}"
-        rows, tuning = split_tuning(
-            patient_ids, status, known[fold[known] != k], trainer.params.tuning_fraction, f"{trainer.seed} {name}"
-        )
+        rows, tuning = known[fold[known] != k], None
+        if trainer.params.tuning_fraction > 0:
+            rows, tuning = split_tuning(
+                patient_ids, status, rows, trainer.params.tuning_fraction, f"{trainer.seed} {name}"
+            )
         order.append(np.flatnonzero(fold == k))
         enlarged, trained = (task, rows) if enlarge is None else enlarge(name, rows)
         fitted.append(trainer.fit(enlarged, name, trained, tuning_rows=tuning, scored_rows=order[-1]))
-    reached = min(len(network.tuning_losses) for network in fitted)
-    epochs = 1 + int(np.argmin(np.mean([network.tuning_losses[:reached] for network in fitted], axis=0)))
+    epochs = _best_epoch(fitted) if trainer.params.tuning_fraction > 0 else trainer.params.epochs
     scores = np.concatenate([network.scores[epochs - 1] for network in fitted])
     enlarged, trained = (task, known) if enlarge is None else enlarge(f"{task.name}/refit", known)
     refitted = trainer.fit(enlarged, f"{task.name}/refit", trained, epochs=epochs)
     return CrossFitted(scores[np.argsort(np.concatenate(order))], tuple(fitted), epochs, refitted)
+
+
+def _best_epoch(fitted: Sequence[FittedNetwork]) -> int:
+    """Return the epoch, counted from 1, at which the mean tuning loss of the folds is lowest."""
+    reached = min(len(network.tuning_losses) for network in fitted)
+    return 1 + int(np.argmin(np.mean([network.tuning_losses[:reached] for network in fitted], axis=0)))
 
 
 def _shuffled_strata(patient_ids: Sequence[str], strata: NDArray[np.float64], rows: Rows, salt: str) -> list[Rows]:

@@ -80,9 +80,14 @@ def verdict_file(model: str) -> Path:
     return Path("evidence") / model / "verdict.json"
 
 
-def demonstration_file(model: str) -> Path:
-    """What the demonstration adds: the model against the oracle, and the verdict at the paper's n."""
-    return Path("evidence") / model / "demonstration.json"
+def oracle_file(model: str) -> Path:
+    """The model against the oracle, which the demonstration knows."""
+    return Path("evidence") / model / "oracle.json"
+
+
+def paper_sized_file(model: str) -> Path:
+    """The demonstration's verdict on the model at the paper's n."""
+    return Path("evidence") / model / "paper_sized_verdict.json"
 
 
 def protocol_file(architecture: str) -> Path:

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipelines.demo import CHALLENGER, MODEL
-from pipelines.layout import demonstration_file, verdict_file
+from pipelines.demo import CHALLENGER, MODEL, SOUND
+from pipelines.layout import oracle_file, paper_sized_file, verdict_file
 from pipelines.oracle import with_interval
 from pipelines.stage import run_stage
 from validation.documents import read_json
@@ -32,21 +32,22 @@ def _verdict(document: dict[str, Any]) -> str:
 
 
 def _oracle(rows: list[dict[str, Any]]) -> str:
-    lines = ["| external, synthetic | model | oracle | share of the distance above 0.5 | n | events |"]
-    lines.append("|---|---|---|---|---|---|")
+    lines = ["| external, synthetic | cohort | model | oracle | share of the distance above 0.5 | n | events |"]
+    lines.append("|---|---|---|---|---|---|---|")
     for row in rows:
-        cells = [row["quantity"], with_interval(row["model"]), with_interval(row["oracle"]), f"{row['share']:.0%}"]
+        figures = with_interval(row["model"]), with_interval(row["oracle"]), f"{row['share']:.0%}"
+        cells = [row["quantity"], row["cohort"], *figures]
         lines.append(f"| {' | '.join([*cells, str(row['oracle']['n']), str(row['oracle']['events'])])} |")
     return "\n".join(lines)
 
 
 def blocks() -> dict[str, str]:
     """Return the generated parts of README.md by name, from the evidence on disk."""
-    demonstration = _document(demonstration_file(MODEL))
+    oracle = [row for model in SOUND for row in _document(oracle_file(model))["rows"]]
     return {
         "verdict": _verdict(_document(verdict_file(MODEL))),
-        "oracle": _oracle(demonstration["against_oracle"]),
-        "paper-sized": _verdict(demonstration["paper_sized_verdict"]),
+        "oracle": _oracle(oracle),
+        "paper-sized": _verdict(_document(paper_sized_file(MODEL))),
         "refusal": _verdict(_document(verdict_file(CHALLENGER))),
     }
 

@@ -128,6 +128,24 @@ def test_patients_are_scored_by_a_network_that_has_not_seen_them(tmp_path: Path)
     assert fitted.refitted.best_epoch == int(np.median([network.best_epoch for network in fitted.folds]) + 0.5)
 
 
+def test_without_tuning_patients_every_network_runs_to_the_end(tmp_path: Path) -> None:
+    """Nobody is kept apart, so every patient outside the fold is trained on, for all epochs, in refitting too."""
+    stacks, event, time_months = squares(60, seed=0)
+    status = status_of(event, time_months)
+    ids = [f"P{number}" for number in range(60)]
+    fold = assign_folds(ids, status, 3, seed=1)
+    trainer = small_trainer(tmp_path, Notebook(), epochs=3, patience=1, tuning_fraction=0)
+    fitted = cross_fit(trainer, contrast_task(stacks, status), ids, status, fold)
+    others = np.flatnonzero((fold != 0) & ~np.isnan(status))
+    alone = replace(trainer, checkpoints=tmp_path / "alone").fit(
+        contrast_task(stacks, status), "toy/fold-1", others, scored_rows=np.flatnonzero(fold == 0)
+    )
+
+    assert fitted.epochs == 3
+    assert [len(network.training_losses) for network in (*fitted.folds, fitted.refitted)] == [3, 3, 3, 3]
+    np.testing.assert_array_equal(fitted.outputs[fold == 0], alone.scores[-1])
+
+
 def test_made_up_rows_are_trained_on_and_never_scored(tmp_path: Path) -> None:
     """Enlarging sees only the rows of its fold; scores and tuning are of the patients, in their order."""
     stacks, event, time_months = squares(60, seed=0)
