@@ -38,33 +38,21 @@ class _Term:
     labels: tuple[str, ...]
     scale: float = 1.0
 
-    def levels(self, chosen: Bools) -> list[int]:
-        """Groups that some of the patients chosen belong to; the first is compared with."""
-        return sorted({int(value) for value in self.values[chosen]})
+    def effects(self, chosen: Bools) -> list[_Effect]:
+        """Return what a model of the patients chosen can say of the term: one effect, or one per group but the first.
 
-    def columns(self, chosen: Bools) -> Floats:
-        """Shape (k, p), covariates of the patients chosen.
-
-        Raises:
-            UndefinedEstimate: They all belong to one group.
+        Groups are compared with the first that has patients.
         """
+        values = self.values[chosen]
         if not self.labels:
-            return (self.values[chosen] / self.scale)[:, None]
-        levels = self.levels(chosen)
-        if len(levels) < 2:
-            held = ", ".join(self.labels[k] for k in levels) or "known"
-            raise UndefinedEstimate(f"{self.name} is {held} for all {int(chosen.sum())} patients", too_few=True)
-        return np.column_stack([self.values[chosen] == k for k in levels[1:]]).astype(np.float64)
-
-    def contrasts(self, chosen: Bools) -> list[tuple[str | None, int | None]]:
-        """Name of each hazard ratio, and the column of `columns` it is of; None for a group without patients."""
-        if not self.labels:
-            return [(None, 0)]
-        levels = self.levels(chosen)
-        first = levels[0] if levels else 0
+            return [_Effect(self, None, values / self.scale)]
+        present = sorted({int(value) for value in values})
+        first = present[0] if len(present) > 1 else 0
         others = [k for k in range(len(self.labels)) if k != first]
-        place = {k: column for column, k in enumerate(levels[1:])}
-        return [(f"{self.labels[k]} against {self.labels[first]}", place.get(k)) for k in others]
+        return [
+            _Effect(self, f"{self.labels[k]} against {self.labels[first]}", (values == k).astype(np.float64))
+            for k in others
+        ]
 
     @property
     def unit(self) -> str:
@@ -72,6 +60,34 @@ class _Term:
         if self.labels:
             return ""
         return "; per unit" if self.scale == 1.0 else f"; per standard deviation of this cohort, {self.scale:.6g}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Effect:
+    """One covariate of a Cox model.
+
+    Attributes:
+        term: Whose it is.
+        group: The two groups it compares; None for a number.
+        column: Shape (n,).
+    """
+
+    term: _Term
+    group: str | None
+    column: Floats
+
+    def left_out(self, before: list[Floats]) -> str | None:
+        """Return why the covariates before it leave nothing for it to say; None if they do leave something."""
+        if self.column.size == 0:
+            return "no patient of whom all terms are known"
+        if self.column.min() == self.column.max():
+            if self.group is None:
+                return f"{self.term.name} has the same value for all {self.column.size} patients"
+            return f"no patient in one of the two groups, {self.group}"
+        together = np.column_stack([(x - x.mean()) / x.std() for x in (*before, self.column)])
+        if np.linalg.matrix_rank(together) < together.shape[1]:
+            return "collinear with the terms before it"
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,22 +141,40 @@ class CoxRegression(Descriptive):
 
 
 class _Model:
-    """A Cox model of some terms in the patients of whom all of them are known."""
+    """A Cox model of some terms in the patients of whom all of them are known.
+
+    What is collinear with the terms before it, or the same for all patients, is left out, as R's coxph does.
+    """
 
     def __init__(self, quantity: str, time: Floats, event: Bools, terms: list[_Term], level: float) -> None:
         known = np.all([np.isfinite(term.values) for term in terms], axis=0)
-        self.quantity, self.terms, self.level, self.known = quantity, terms, level, known
+        self.quantity, self.terms, self.level = quantity, terms, level
         self.time, self.event = time[known], event[known]
         self.n, self.events = int(known.sum()), int(event[known].sum())
-        out = known.size - self.n
-        self.note = f"; {out} patients of unknown {' or '.join(t.name for t in terms)} left out" if out else ""
+        self.effects = [effect for term in terms for effect in term.effects(known)]
+        self.kept: list[_Effect] = []
+        self.reasons: dict[_Effect, str] = {}
+        for effect in self.effects:
+            reason = effect.left_out([earlier.column for earlier in self.kept])
+            if reason is None:
+                self.kept.append(effect)
+            else:
+                self.reasons[effect] = reason
+        self.note = self._note(known.size - self.n)
+
+    def _note(self, unknown: int) -> str:
+        names = " or ".join(term.name for term in self.terms)
+        note = f"; {unknown} patients of unknown {names} left out" if unknown else ""
+        if self.kept and self.reasons:
+            note += "; without " + ", ".join(effect.group or effect.term.name for effect in self.reasons)
+        return note
 
     @cached_property
     def _fitted(self) -> CoxFit | UndefinedEstimate:
         try:
-            if not self.n:
-                raise UndefinedEstimate("no patient of whom all terms are known", too_few=True)
-            return fit_cox(self.time, self.event, np.hstack([term.columns(self.known) for term in self.terms]))
+            if not self.kept:
+                raise UndefinedEstimate(next(iter(self.reasons.values())), too_few=True)
+            return fit_cox(self.time, self.event, np.column_stack([effect.column for effect in self.kept]))
         except UndefinedEstimate as undefined:
             return undefined
 
@@ -148,7 +182,7 @@ class _Model:
         """Return the fitted model.
 
         Raises:
-            UndefinedEstimate: As `fit_cox`; all patients in one group of a term, or none left.
+            UndefinedEstimate: As `fit_cox`; nothing to fit.
         """
         if isinstance(self._fitted, UndefinedEstimate):
             raise self._fitted
@@ -156,55 +190,59 @@ class _Model:
 
     def rows(self) -> list[Row]:
         """Return every hazard ratio and the test of all of them being 1."""
-        rows, start = [], 0
-        for term in self.terms:
-            contrasts = term.contrasts(self.known)
-            for group, column in contrasts:
-                place = None if column is None else start + column
-                rows.append(self._ratio(term, group, place))
-            start += sum(column is not None for _, column in contrasts)
         subject = self.terms[0].name if len(self.terms) == 1 else ALL
         test = p_value_row(
             "likelihood_ratio_test", subject, self._likelihood_ratio, n=self.n, events=self.events, note=self.note
         )
-        return [*rows, test]
+        return [*(self._ratio(effect) for effect in self.effects), test]
 
-    def _ratio(self, term: _Term, group: str | None, place: int | None) -> Row:
+    def _ratio(self, effect: _Effect) -> Row:
         def make() -> Estimate:
-            if place is None:
-                raise UndefinedEstimate(f"no patient of one of the groups: {group}", too_few=True)
-            fit = self.fit()
-            return hazard_ratio(fit, np.arange(fit.coefficients.size) == place, level=self.level)
+            if effect in self.reasons:
+                raise UndefinedEstimate(self.reasons[effect], too_few=True)
+            chosen = [effect is kept for kept in self.kept]
+            return hazard_ratio(self.fit(), np.array(chosen, dtype=np.float64), level=self.level)
 
-        note = term.unit + self.note
-        return estimate_row(self.quantity, term.name, make, n=self.n, events=self.events, group=group, note=note)
+        return estimate_row(
+            self.quantity,
+            effect.term.name,
+            make,
+            n=self.n,
+            events=self.events,
+            group=effect.group,
+            note=effect.term.unit + self.note,
+        )
 
     def _likelihood_ratio(self) -> GroupTest:
         fit = self.fit()
         summary = cox_summary(fit, [str(k) for k in range(fit.coefficients.size)], level=self.level)
-        return chi_square_as_test(
-            summary.likelihood_ratio, f"likelihood ratio test, Cox regression, AIC {summary.aic:.6g}"
-        )
+        method = f"likelihood ratio test, Cox regression, AIC {summary.aic:.6g}"
+        return chi_square_as_test(summary.likelihood_ratio, method)
+
+    @cached_property
+    def _proportional(self) -> ProportionalHazards | UndefinedEstimate:
+        columns: dict[str, list[Floats]] = {}
+        for effect in self.kept:
+            columns.setdefault(effect.term.name, []).append(effect.column)
+        try:
+            self.fit()
+            terms = {name: np.column_stack(parts) for name, parts in columns.items()}
+            return proportional_hazards(self.time, self.event, terms)
+        except UndefinedEstimate as undefined:
+            return undefined
 
     def proportional(self) -> list[Row]:
         """Return the tests of effects that do not change with time: of each term, and of any."""
-        tested: ProportionalHazards | UndefinedEstimate
-        try:
-            self.fit()
-            tested = proportional_hazards(
-                self.time, self.event, {term.name: term.columns(self.known) for term in self.terms}
-            )
-        except UndefinedEstimate as undefined:
-            tested = undefined
 
         def make(name: str) -> GroupTest:
+            tested = self._proportional
             if isinstance(tested, UndefinedEstimate):
                 raise tested
-            test = tested.overall if name == ALL else tested.terms[name]
+            if name != ALL and name not in tested.terms:
+                raise UndefinedEstimate(f"{name} is not in the model", too_few=True)
             method = "score test of an effect that changes with 1 - S(t-) (Grambsch and Therneau 1994; R cox.zph)"
-            return chi_square_as_test(test, method)
+            return chi_square_as_test(tested.overall if name == ALL else tested.terms[name], method)
 
-        names = [*(term.name for term in self.terms), ALL]
         return [
             p_value_row(
                 "proportional_hazards_test",
@@ -214,7 +252,7 @@ class _Model:
                 events=self.events,
                 note=self.note,
             )
-            for name in names
+            for name in (*(term.name for term in self.terms), ALL)
         ]
 
 

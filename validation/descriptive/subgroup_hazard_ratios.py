@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from validation.cohort_table import CohortTable, Groups
 from validation.descriptive.base import Description, Descriptive, Row, p_value_row
 from validation.descriptive.cox_regression import chi_square_as_test
@@ -62,21 +64,25 @@ class SubgroupHazardRatios(Descriptive):
     def _interaction(
         self, time: Floats, event: Bools, pair: Groups, groups: Groups | UndefinedEstimate, text: str
     ) -> Row:
-        known = pair.known if isinstance(groups, UndefinedEstimate) else pair.known & groups.known
+        """Test the groups that hold patients of both sides; the others say nothing about a difference."""
+        used, note = pair.known, ""
+        if isinstance(groups, Groups):
+            in_both = [
+                k for k in range(len(groups.labels)) if np.unique(pair.index[used & (groups.index == k)]).size == 2
+            ]
+            lacking = [label for k, label in enumerate(groups.labels) if k not in in_both]
+            note = f"; without {', '.join(lacking)}, where one side has no patient" if lacking else ""
+            unknown = int((~(pair.known & groups.known)).sum())
+            note += f"; {unknown} patients of unknown group left out" if unknown else ""
+            used = used & np.isin(groups.index, in_both)
 
         def make() -> GroupTest:
             if isinstance(groups, UndefinedEstimate):
                 raise groups
-            test = interaction_by_group(time[known], event[known], pair.index[known], groups.index[known])
+            if not used.any():
+                raise UndefinedEstimate("no group holds patients of both sides", too_few=True)
+            test = interaction_by_group(time[used], event[used], pair.index[used], groups.index[used])
             return chi_square_as_test(test, f"likelihood ratio test of interaction of {self.by} with {text}")
 
-        out = known.size - int(known.sum())
-        return p_value_row(
-            "interaction_test",
-            self.by,
-            make,
-            n=int(known.sum()),
-            events=int(event[known].sum()),
-            group=text,
-            note=f"; {out} patients of unknown group left out" if out else "",
-        )
+        n, events = int(used.sum()), int(event[used].sum())
+        return p_value_row("interaction_test", self.by, make, n=n, events=events, group=text, note=note)
