@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def test_every_kind_is_documented(kind: str) -> None:
 
     assert f"\n## {kind}\n" in text
     section = text.split(f"\n## {kind}\n")[1].split("\n## ")[0]
-    for key in set(KINDS[kind].__dataclass_fields__) - {"id"}:
+    for key in {field.name for field in fields(KINDS[kind])} - {"id"}:
         assert f"`{key}`" in section, key
 
 
