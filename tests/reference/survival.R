@@ -58,6 +58,16 @@ R$zph <- list(gbsg_factor = tab(cox.zph(coxph(Surv(time, status) ~ age + grade +
   gbsg_years = tab(cox.zph(coxph(Surv(year, status) ~ age + grade3 + hormon, gb))),
   gbsg_one = tab(cox.zph(coxph(Surv(time, status) ~ pgr, gb, control = tight))))
 
+## two covariates that differ in one patient, the second to have the event
+twin <- gb$grade3; second <- order(ifelse(gb$status == 1, gb$time, Inf))[2]; twin[second] <- 1 - twin[second]
+f <- coxph(Surv(time, status) ~ lpA + grade3 + twin + hormon, gb, control = tight)
+R$nearly_collinear <- list(coef = unname(coef(f)), se = sqrt(diag(f$var)))
+
+## treatment by a factor of three levels
+i0 <- coxph(Surv(time, status) ~ hormon + grade, gb, control = tight)
+an <- anova(i0, coxph(Surv(time, status) ~ hormon * grade, gb, control = tight))
+R$interaction_by_group <- list(LR = an$Chisq[2], df = an$Df[2], p = an[2, 4])
+
 ## stepwise with factors
 gb$sizes <- cut(gb$size, c(-1, 20, 50, 500)); gb$ages <- cut(gb$age, c(0, 45, 60, 99))
 scope <- ~ ages + meno + sizes + grade + lnodes + hormon

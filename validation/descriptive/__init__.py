@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from validation.descriptive.base import Descriptive
+from validation.descriptive.characteristics import TableOneByGroup
+from validation.descriptive.cox_regression import CoxRegression
 from validation.descriptive.kaplan_meier import KaplanMeierByGroup
+from validation.descriptive.model_comparison import ModelComparison
+from validation.descriptive.subgroup_hazard_ratios import SubgroupHazardRatios
+from validation.descriptive.subgroups import Subgroups
+from validation.descriptive.treatment_effect import TreatmentEffect
 
-_KINDS: tuple[type[Descriptive], ...] = (KaplanMeierByGroup,)
+_KINDS: tuple[type[Descriptive], ...] = (
+    TableOneByGroup,
+    KaplanMeierByGroup,
+    CoxRegression,
+    Subgroups,
+    SubgroupHazardRatios,
+    TreatmentEffect,
+    ModelComparison,
+)
 KINDS: dict[str, type[Descriptive]] = {kind.kind: kind for kind in _KINDS}

@@ -13,6 +13,7 @@ from validation.estimators.samples import Bools, Floats, finite_vector, survival
 MAX_ITERATIONS = 25  # Newton needs fewer than 10; without a finite maximum it walks on by about 1 each time
 LARGEST_PREDICTOR = 700.0  # absolute; its exponential is about the largest number there is
 NO_INFORMATION = 1e-10  # per event, of standardised covariates, whose variance at an event is near 1
+NO_MAXIMUM = "the Cox model has no finite maximum: the covariates separate the events"
 DIVERGED = 300.0  # log hazard ratio per standard deviation; only an outlier makes one above 20
 
 
@@ -109,7 +110,8 @@ def _maximise(sets: _RiskSets) -> Floats:
             return coefficients
         candidate = coefficients + step
         value, *derivatives = _derivatives(sets, candidate)
-        while not value >= log_likelihood - 1e-9 * abs(log_likelihood) and np.abs(step).max() > 1e-12:  # NaN halves too
+        # An infinite likelihood is that of a risk set whose hazards became 0 by rounding: halved too, as is NaN.
+        while not log_likelihood - 1e-9 * abs(log_likelihood) <= value < np.inf and np.abs(step).max() > 1e-12:
             step = step / 2
             candidate = coefficients + step
             value, *derivatives = _derivatives(sets, candidate)
@@ -117,7 +119,7 @@ def _maximise(sets: _RiskSets) -> Floats:
         gradient, information = derivatives
         if np.abs(coefficients).max() > DIVERGED or not np.isfinite(coefficients).all():
             break
-    raise UndefinedEstimate("the Cox model has no finite maximum: the covariates separate the events", too_few=True)
+    raise UndefinedEstimate(NO_MAXIMUM, too_few=True)
 
 
 def fit_cox(time: ArrayLike, event: ArrayLike, covariates: ArrayLike) -> CoxFit:
@@ -153,6 +155,10 @@ def fit_cox(time: ArrayLike, event: ArrayLike, covariates: ArrayLike) -> CoxFit:
     score = float(gradient @ _newton_step(gradient, null_information))
     coefficients = _maximise(sets)
     log_likelihood, _, information = _derivatives(sets, coefficients)
+    if (
+        not np.linalg.eigvalsh(information)[0] > NO_INFORMATION * n_events
+    ):  # flat: a long first step overshot to infinity
+        raise UndefinedEstimate(NO_MAXIMUM, too_few=True)
     covariance = np.linalg.inv(information) / np.outer(spread, spread)
     return CoxFit(coefficients / spread, covariance, log_likelihood, null_log_likelihood, times.size, n_events, score)
 

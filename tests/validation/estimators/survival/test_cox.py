@@ -168,3 +168,39 @@ def test_refuses_a_covariate_that_never_varies_among_those_at_risk() -> None:
     """Only patients who left before the first event differ: the events say nothing about the covariate."""
     with pytest.raises(UndefinedEstimate, match="do not vary, or only together, among those at risk"):
         fit_cox([1, 2, 3, 4, 5], [0, 0, 1, 1, 0], [[0], [1], [2], [2], [2]])
+
+
+@pytest.mark.parametrize("n", [20, 50, 100, 500, 1000, 20000])
+@pytest.mark.parametrize("first", [1, 2, 3])
+def test_a_small_group_that_dies_first_separates_at_any_size(n: int, first: int) -> None:
+    """Its hazard ratio is infinite; a first step of Newton so long that the likelihood is flat there is no maximum."""
+    time, event = np.arange(1, n + 1.0), np.arange(n) % 3 == 0
+    event[:first] = True
+    group = (np.arange(n) < first).astype(float)[:, None]
+
+    with pytest.raises(UndefinedEstimate, match="no finite maximum: the covariates separate the events"):
+        fit_cox(time, event, group)
+
+
+def test_a_small_group_that_nearly_dies_first_has_a_ratio() -> None:
+    """One death before theirs makes it finite, however rare the group; by hand from the score of two deaths."""
+    time, event = np.arange(1, 1001.0), np.zeros(1000, dtype=bool)
+    event[:2] = True
+    group = (np.arange(1000) == 1).astype(float)[:, None]
+    # 1 - h/(h + 998) = h/(h + 999): the risk set of the first death holds 999 others, that of theirs 998.
+    expected = np.sqrt(998 * 999)
+
+    assert np.exp(fit_cox(time, event, group).coefficients[0]) == pytest.approx(expected, rel=1e-6)
+
+
+def test_one_patient_apart_from_two_nearly_equal_covariates_equals_r() -> None:
+    """A first step that overshoots until risk sets vanish by rounding is halved; coxph finds the same maximum."""
+    expected = survival_reference()["nearly_collinear"]
+    data = gbsg()
+    second = data[data.status == 1].sort_values("time").index[1]
+    twin = data.grade3.astype(float).copy()
+    twin[second] = 1 - twin[second]
+    fit = fit_cox(data.time, data.status, np.column_stack([data.lpA, data.grade3, twin, data.hormon]))
+
+    assert fit.coefficients == pytest.approx(expected["coef"], rel=1e-8)
+    assert np.sqrt(np.diag(fit.covariance)) == pytest.approx(expected["se"], rel=1e-8)
