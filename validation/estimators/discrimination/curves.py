@@ -28,7 +28,7 @@ class RocCurve:
 
 @dataclass(frozen=True, eq=False)
 class PrecisionRecallCurve:
-    """The precision-recall curve; as steps, each precision held since the recall before, it encloses the average precision.
+    """The precision-recall curve; as steps, each precision held since the recall before, its area is `average_precision`.
 
     Attributes:
         threshold: Shape (k,), descending: each distinct prediction.
@@ -93,7 +93,7 @@ def roc_curve_at_horizon(time: ArrayLike, event: ArrayLike, prediction: ArrayLik
         horizon: An event there counts.
 
     Raises:
-        UndefinedEstimate: As `survival_sample` and `prediction_vector`; horizon beyond follow-up; no case or no control.
+        UndefinedEstimate: As `survival_sample` and `prediction_vector`; horizon beyond follow-up; no case or control.
     """
     cohort = weighted_cohort(time, event)
     values = prediction_vector(prediction, cohort.time.size)
