@@ -27,7 +27,7 @@ _ROW_KEYS = frozenset(("quantity", "subject", "group", "n", "events"))
 _DEFINED_KEYS = _ROW_KEYS | frozenset(
     ("value", "lower", "upper", "level", "method", "scale", "horizon", "standard_error", "p_value")
 )
-_UNDEFINED_KEYS = _ROW_KEYS | frozenset(("value", "reason", "too_few"))
+_UNDEFINED_KEYS = _ROW_KEYS | frozenset(("value", "reason", "too_few", "horizon"))
 _TEST_KEYS = _ROW_KEYS | frozenset(("p_value", "statistic", "degrees_of_freedom", "method"))
 _UNDEFINED_TEST_KEYS = _ROW_KEYS | frozenset(("p_value", "reason", "too_few"))
 _CHARACTERISTIC_KEYS = frozenset(

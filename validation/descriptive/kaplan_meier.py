@@ -53,7 +53,7 @@ class KaplanMeierByGroup(Descriptive):
             return survival_at_horizon(curve, horizon, level=level)
 
         return [
-            estimate_row("survival", self.by, lambda h=h: survival(h), n=n, events=events, group=label)  # type: ignore[misc]
+            estimate_row("survival", self.by, lambda h=h: survival(h), n=n, events=events, group=label, horizon=h)  # type: ignore[misc]
             for h in self.horizons_months
         ]
 

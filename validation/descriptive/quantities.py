@@ -13,6 +13,10 @@ _OWN = {
     "difference": SIGNED_UNIT,
     "correlation": SIGNED_UNIT,
     "median": ANY,
+    "lower_quartile": ANY,
+    "upper_quartile": ANY,
+    "null_brier_t": UNIT,
+    "null_ibs": UNIT,
 }
 BOUNDS: dict[str, tuple[float, float]] = {**OF_ESTIMATORS, **_OWN}
 TESTS = frozenset(("log_rank", "rank_test", "independence_test", "interaction_test", "calibration_test"))

@@ -28,7 +28,7 @@ class RocCurve:
 
 @dataclass(frozen=True, eq=False)
 class PrecisionRecallCurve:
-    """The precision-recall curve; as steps, each precision held since the recall before, its area is `average_precision`.
+    """The precision-recall curve; steps that hold each precision since the recall before enclose `average_precision`.
 
     Attributes:
         threshold: Shape (k,), descending: each distinct prediction.

@@ -36,7 +36,7 @@ def quantile_exact(values: ArrayLike, probability: float, *, level: float = 0.95
     vector = np.sort(finite_vector("values", values))
     require_between("probability", probability, 0, 1)
     require_between("confidence level", level, 0, 1)
-    low, high = (int(rank) for rank in stats.binom.ppf([(1 - level) / 2, (1 + level) / 2], vector.size, probability))
+    low, high = (int(stats.binom.ppf(tail, vector.size, probability)) for tail in ((1 - level) / 2, (1 + level) / 2))
     if low < 1 or high + 1 > vector.size:
         reason = f"{vector.size} values are too few for a {100 * level:g} % interval of the quantile {probability:g}"
         raise UndefinedEstimate(reason, too_few=True)

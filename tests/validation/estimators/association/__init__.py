@@ -1,1 +1,1 @@
-"""Mirror of `validation/estimators/groups`."""
+"""Mirror of `validation/estimators/association`."""
