@@ -9,7 +9,7 @@ import numpy as np
 
 from validation.cohort_table import CohortTable
 from validation.descriptive.base import Description, Descriptive, Row, estimate_row
-from validation.descriptive.rank_tests import left_out, rank_test_row
+from validation.descriptive.rank_tests import note_of_unknown, rank_test_row
 from validation.estimators.association.spearman import spearman
 from validation.estimators.samples import Floats
 
@@ -47,5 +47,5 @@ class Associations(Descriptive):
             lambda: spearman(values[known], others[known], level=level),
             n=int(known.sum()),
             events=0,
-            note=left_out(unknown),
+            note=note_of_unknown(unknown),
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from validation.cohort_table import CohortTable
 from validation.descriptive.base import Description, Descriptive, Figure, Row, Series, p_value_row
-from validation.descriptive.outcome import Cases, Outcome, outcome_of
+from validation.descriptive.status import BinaryStatus, Status, status_of
 from validation.errors import InputError
 from validation.estimators.calibration.curves import CalibrationCurve
 from validation.estimators.calibration.grouped import GroupedTest
@@ -56,30 +56,30 @@ class CalibrationCurves(Descriptive):
         points: list[Series] = []
         for name, horizon in zip(self.predictions, self.horizons_months or [None] * len(self.predictions), strict=True):
             values = cohort.numbers(name)
-            outcome = outcome_of(cohort, self.endpoint, horizon)
-            curve = self._curve(outcome, values)
-            test = self._test(outcome, values)
-            rows += [*_rows(name, values, outcome, curve), _test_row(name, outcome, test)]
+            status = status_of(cohort, self.endpoint, horizon)
+            curve = self._curve(status, values)
+            test = self._test(status, values)
+            rows += [*_rows(name, values, status, curve), _test_row(name, status, test)]
             if isinstance(curve, CalibrationCurve):
                 curves.append(_curve_series(name, curve))
             if isinstance(test, GroupedTest):
-                points.append(_points_series(name, test, outcome))
+                points.append(_points_series(name, test, status))
         return Description(tuple(rows), (Figure(X, Y, tuple(curves)), Figure(X, f"{Y} of groups", tuple(points))))
 
-    def _curve(self, outcome: Outcome, values: Floats) -> CalibrationCurve | UndefinedEstimate:
+    def _curve(self, status: Status, values: Floats) -> CalibrationCurve | UndefinedEstimate:
         try:
-            return outcome.calibration(values, self.replicates, self.seed)
+            return status.calibration(values, self.replicates, self.seed)
         except UndefinedEstimate as undefined:
             return undefined
 
-    def _test(self, outcome: Outcome, values: Floats) -> GroupedTest | UndefinedEstimate:
+    def _test(self, status: Status, values: Floats) -> GroupedTest | UndefinedEstimate:
         try:
-            return outcome.calibration_test(values, self.groups)
+            return status.calibration_test(values, self.groups)
         except UndefinedEstimate as undefined:
             return undefined
 
 
-def _rows(name: str, values: Floats, outcome: Outcome, curve: CalibrationCurve | UndefinedEstimate) -> list[Row]:
+def _rows(name: str, values: Floats, status: Status, curve: CalibrationCurve | UndefinedEstimate) -> list[Row]:
     def distance(choose: Callable[[CalibrationCurve], Estimate]) -> Estimate:
         if isinstance(curve, UndefinedEstimate):
             raise curve
@@ -89,29 +89,29 @@ def _rows(name: str, values: Floats, outcome: Outcome, curve: CalibrationCurve |
         "ici": lambda: distance(lambda x: x.integrated_calibration_index),
         "e50": lambda: distance(lambda x: x.e50),
         "e90": lambda: distance(lambda x: x.e90),
-        "calibration_slope": lambda: outcome.slope(values),
+        "calibration_slope": lambda: status.slope(values),
     }
-    rows = [outcome.row_of(quantity, name, make) for quantity, make in makers.items()]
-    others = ("calibration_intercept", "oe_ratio") if isinstance(outcome, Cases) else ("oe_ratio",)
-    return [*rows, *(outcome.row(quantity, name, values) for quantity in others)]
+    rows = [status.row_of(quantity, name, make) for quantity, make in makers.items()]
+    others = ("calibration_intercept", "oe_ratio") if isinstance(status, BinaryStatus) else ("oe_ratio",)
+    return [*rows, *(status.row(quantity, name, values) for quantity in others)]
 
 
-def _test_row(name: str, outcome: Outcome, test: GroupedTest | UndefinedEstimate) -> Row:
+def _test_row(name: str, status: Status, test: GroupedTest | UndefinedEstimate) -> Row:
     def make() -> GroupTest:
         if isinstance(test, UndefinedEstimate):
             raise test
         title = test.method.split(" test", maxsplit=1)[0]
         return GroupTest(title, test.chi_square, (float(test.degrees_of_freedom),), test.p_value, test.method)
 
-    return p_value_row("calibration_test", name, make, n=outcome.n, events=outcome.events, note=outcome.note)
+    return p_value_row("calibration_test", name, make, n=status.n, events=status.events, note=status.note)
 
 
 def _curve_series(name: str, curve: CalibrationCurve) -> Series:
     return Series(name, {"x": curve.predicted, "y": curve.observed, "lower": curve.lower, "upper": curve.upper})
 
 
-def _points_series(name: str, test: GroupedTest, outcome: Outcome) -> Series:
-    lower, upper = np.array([outcome.observed_limits(group) for group in test.groups]).T
+def _points_series(name: str, test: GroupedTest, status: Status) -> Series:
+    lower, upper = np.array([status.observed_limits(group) for group in test.groups]).T
     values = {
         "x": [group.predicted for group in test.groups],
         "y": [group.observed for group in test.groups],

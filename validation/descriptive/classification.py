@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from validation.cohort_table import CohortTable
 from validation.descriptive.base import Description, Descriptive
-from validation.descriptive.outcome import Cases, outcome_of
+from validation.descriptive.status import BinaryStatus, status_of
 
 SHARES = ("sensitivity", "specificity", "ppv", "npv")
 
@@ -31,9 +31,9 @@ class Classification(Descriptive):
         """Return sensitivity, specificity, predictive values; of a binary endpoint accuracy and Youden's index too."""
         threshold = cohort.cutoff(self.prediction)
         values = cohort.numbers(self.prediction)
-        outcome = outcome_of(cohort, self.endpoint, self.horizon_months)
-        quantities = ("accuracy", *SHARES, "youden") if isinstance(outcome, Cases) else SHARES
+        status = status_of(cohort, self.endpoint, self.horizon_months)
+        quantities = ("accuracy", *SHARES, "youden") if isinstance(status, BinaryStatus) else SHARES
         group = f"{self.prediction} >= {threshold:g}"
         return Description(
-            tuple(outcome.row(name, self.prediction, values, group=group, threshold=threshold) for name in quantities)
+            tuple(status.row(name, self.prediction, values, group=group, threshold=threshold) for name in quantities)
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from validation.cohort_table import CohortTable
 from validation.descriptive.base import Description, Descriptive, Figure, Row, Series
-from validation.descriptive.outcome import Outcome, outcome_of
+from validation.descriptive.status import Status, status_of
 from validation.errors import InputError
 from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.samples import Floats, ascending_thresholds
@@ -55,17 +55,17 @@ class DecisionCurves(Descriptive):
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return net benefit at the thresholds, of every strategy, and the curves."""
-        outcome = outcome_of(cohort, self.endpoint, self.horizon_months)
+        status = status_of(cohort, self.endpoint, self.horizon_months)
         values = {name: cohort.numbers(name) for name in self.predictions}
-        figures = [self._curves(outcome, values)]
+        figures = [self._curves(status, values)]
         if self.impact:
-            figures += [self._impact(outcome, values), self._components(outcome, values)]
-        return Description(tuple(self._rows(outcome, {TREAT_ALL: np.ones(cohort.n), **values})), tuple(figures))
+            figures += [self._impact(status, values), self._components(status, values)]
+        return Description(tuple(self._rows(status, {TREAT_ALL: np.ones(cohort.n), **values})), tuple(figures))
 
-    def _rows(self, outcome: Outcome, strategies: Mapping[str, Floats]) -> list[Row]:
+    def _rows(self, status: Status, strategies: Mapping[str, Floats]) -> list[Row]:
         quantity = "standardized_net_benefit" if self.standardized else "net_benefit"
         return [
-            outcome.row(quantity, name, values, group=f"threshold {threshold:g}", threshold=threshold)
+            status.row(quantity, name, values, group=f"threshold {threshold:g}", threshold=threshold)
             for threshold in self.thresholds
             for name, values in strategies.items()
         ]
@@ -73,12 +73,12 @@ class DecisionCurves(Descriptive):
     def _grid(self, points: int) -> Floats:
         return np.linspace(self.thresholds[0], self.thresholds[-1], points)
 
-    def _curves(self, outcome: Outcome, values: Mapping[str, Floats]) -> Figure:
+    def _curves(self, status: Status, values: Mapping[str, Floats]) -> Figure:
         grid = self._grid(CURVE_POINTS)
         lines: dict[str, Series] = {}
         for name, prediction in values.items():
             try:
-                curve = outcome.decisions(prediction, grid, standardized=self.standardized)
+                curve = status.decisions(prediction, grid, standardized=self.standardized)
             except UndefinedEstimate:
                 continue  # the rows say why
             lines.setdefault(TREAT_ALL, _band(TREAT_ALL, grid, curve.treat_all))
@@ -87,24 +87,24 @@ class DecisionCurves(Descriptive):
         y = "standardized net benefit" if self.standardized else "net benefit"
         return Figure("threshold", y, tuple(lines.values()))
 
-    def _impact(self, outcome: Outcome, values: Mapping[str, Floats]) -> Figure:
+    def _impact(self, status: Status, values: Mapping[str, Floats]) -> Figure:
         grid = self._grid(CURVE_POINTS)
         lines = []
         for name, prediction in values.items():
             try:
-                impact = outcome.impact(prediction, grid)
+                impact = status.impact(prediction, grid)
             except UndefinedEstimate:
                 continue  # the rows say why
             lines.append(_band(f"{name}: high risk", grid, impact.high_risk))
             lines.append(_band(f"{name}: high risk with event", grid, impact.with_event))
         return Figure("threshold", "of 1000 patients", tuple(lines))
 
-    def _components(self, outcome: Outcome, values: Mapping[str, Floats]) -> Figure:
+    def _components(self, status: Status, values: Mapping[str, Floats]) -> Figure:
         grid = self._grid(COMPONENT_POINTS)
         lines = []
         for name, prediction in values.items():
-            found = [_share(outcome, "sensitivity", prediction, float(threshold)) for threshold in grid]
-            spared = [_share(outcome, "specificity", prediction, float(threshold)) for threshold in grid]
+            found = [_share(status, "sensitivity", prediction, float(threshold)) for threshold in grid]
+            spared = [_share(status, "specificity", prediction, float(threshold)) for threshold in grid]
             lines.append(_band(f"{name}: sensitivity", grid, _of_estimates(found)))
             lines.append(_band(f"{name}: 1 - specificity", grid, _complement(_of_estimates(spared))))
         return Figure("threshold", "share at high risk", tuple(lines))
@@ -114,9 +114,9 @@ def _band(name: str, grid: Floats, band: Band) -> Series:
     return Series(name, {"x": grid, "y": band.value, "lower": band.lower, "upper": band.upper})
 
 
-def _share(outcome: Outcome, measure: str, prediction: Floats, threshold: float) -> Estimate | None:
+def _share(status: Status, measure: str, prediction: Floats, threshold: float) -> Estimate | None:
     try:
-        return outcome.estimate(measure, prediction, threshold=threshold)
+        return status.estimate(measure, prediction, threshold=threshold)
     except UndefinedEstimate:
         return None
 

@@ -10,7 +10,7 @@ import numpy as np
 from validation.cohort_table import CohortTable
 from validation.descriptive.base import Description, Descriptive
 from validation.descriptive.drawing import Parts, histogram_figure, quartile_rows
-from validation.descriptive.rank_tests import left_out
+from validation.descriptive.rank_tests import note_of_unknown
 from validation.errors import InputError
 
 EVERYBODY = "all patients"
@@ -49,4 +49,6 @@ class Distribution(Descriptive):
             parts = {label: values[groups.members(label) & ~missing] for label in groups.labels}
             unknown = {self.by: ~groups.known, **unknown}
         figure = histogram_figure(self.prediction, parts, self.bins)
-        return Description(tuple(quartile_rows(self.prediction, parts, cohort.level, left_out(unknown))), (figure,))
+        return Description(
+            tuple(quartile_rows(self.prediction, parts, cohort.level, note_of_unknown(unknown))), (figure,)
+        )

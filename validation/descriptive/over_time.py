@@ -10,7 +10,7 @@ import numpy as np
 
 from validation.cohort_table import CohortTable
 from validation.descriptive.base import Description, Descriptive, Figure, Row, Series, estimate_row
-from validation.descriptive.outcome import outcome_of
+from validation.descriptive.status import status_of
 from validation.errors import InputError
 from validation.estimators.catalogue.entry import Settings, SurvivalSample
 from validation.estimators.catalogue.survival import SURVIVAL
@@ -72,12 +72,12 @@ class PerformanceOverTime(Descriptive):
         return Description((*rows, *means), figures)
 
     def _aucs(self, cohort: CohortTable, name: str, values: Floats) -> list[Row]:
-        at = (outcome_of(cohort, self.endpoint, horizon) for horizon in self.horizons_months)
-        return [outcome.row("auc_t", name, values) for outcome in at]
+        at = (status_of(cohort, self.endpoint, horizon) for horizon in self.horizons_months)
+        return [status.row("auc_t", name, values) for status in at]
 
     def _errors(self, cohort: CohortTable, risk: str, matrix: Floats) -> list[Row]:
-        at = (outcome_of(cohort, self.endpoint, horizon) for horizon in self.risk_horizons_months)
-        return [outcome.row("brier_t", risk, values) for outcome, values in zip(at, matrix.T, strict=True)]
+        at = (status_of(cohort, self.endpoint, horizon) for horizon in self.risk_horizons_months)
+        return [status.row("brier_t", risk, values) for status, values in zip(at, matrix.T, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)

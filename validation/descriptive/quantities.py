@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from validation.estimators.catalogue.bounds import BOUNDS as OF_ESTIMATORS
 from validation.estimators.catalogue.entry import ANY, POSITIVE, SIGNED_UNIT, UNIT
 
@@ -20,3 +22,27 @@ _OWN = {
 }
 BOUNDS: dict[str, tuple[float, float]] = {**OF_ESTIMATORS, **_OWN}
 TESTS = frozenset(("log_rank", "rank_test", "independence_test", "interaction_test", "calibration_test"))
+
+AXES: dict[str, tuple[float, float]] = {
+    "1 - specificity": UNIT,
+    "sensitivity": UNIT,
+    "recall": UNIT,
+    "precision": UNIT,
+    "predicted risk": UNIT,
+    "observed risk": UNIT,
+    "observed risk of groups": UNIT,
+    "threshold": UNIT,
+    "net benefit": (-math.inf, 1.0),
+    "standardized net benefit": (-math.inf, 1.0),
+    "of 1000 patients": (0.0, 1000.0),
+    "share at high risk": UNIT,
+    "AUC": UNIT,
+    "Brier score": UNIT,
+    "months": POSITIVE,
+    "patients": POSITIVE,
+    "density": POSITIVE,
+}
+"""By label of an axis, the range outside which a point is impossible."""
+
+LINES = "line from the top"
+"""Vertical axis of a forest plot: its intervals are those of x."""

@@ -14,7 +14,7 @@ from validation.estimators.groups.location import kruskal_wallis, mann_whitney
 from validation.estimators.samples import Bools, Floats
 
 
-def left_out(unknown: Mapping[str, Bools]) -> str:
+def note_of_unknown(unknown: Mapping[str, Bools]) -> str:
     """Return who is left out, for the method; a patient counts under the first name that applies.
 
     Args:
@@ -71,5 +71,5 @@ def rank_test_row(prediction: str, values: Floats, by: str, cohort: CohortTable)
         subject,
         lambda: rank_test(values[known], groups.names(known)),
         n=int(known.sum()),
-        note=left_out({by: ~groups.known, prediction: missing}),
+        note=note_of_unknown({by: ~groups.known, prediction: missing}),
     )

@@ -11,7 +11,7 @@ import numpy as np
 from validation.cohort_table import CohortTable
 from validation.descriptive.base import Description, Descriptive, Figure, Series
 from validation.descriptive.drawing import thinned
-from validation.descriptive.outcome import Cases, outcome_of
+from validation.descriptive.status import BinaryStatus, status_of
 from validation.estimators.discrimination.curves import PrecisionRecallCurve, RocCurve
 from validation.estimators.estimate import UndefinedEstimate
 from validation.estimators.samples import Floats
@@ -36,13 +36,13 @@ class RocCurves(Descriptive):
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return AUC and average precision, or both AUCs at the horizon, and the curves."""
-        outcome = outcome_of(cohort, self.endpoint, self.horizon_months)
+        status = status_of(cohort, self.endpoint, self.horizon_months)
         values = {name: cohort.numbers(name) for name in self.predictions}
-        quantities = ("auc", "average_precision") if isinstance(outcome, Cases) else ("auc_t", "auc")
-        rows = [outcome.row(quantity, name, values[name]) for name in self.predictions for quantity in quantities]
-        figures = [Figure("1 - specificity", "sensitivity", _lines(values, lambda x: _roc(outcome.roc(x)), step=False))]
-        if isinstance(outcome, Cases):
-            lines = _lines(values, lambda x: _steps(outcome.precision_recall(x)), step=True)
+        quantities = ("auc", "average_precision") if isinstance(status, BinaryStatus) else ("auc_t", "auc")
+        rows = [status.row(quantity, name, values[name]) for name in self.predictions for quantity in quantities]
+        figures = [Figure("1 - specificity", "sensitivity", _lines(values, lambda x: _roc(status.roc(x)), step=False))]
+        if isinstance(status, BinaryStatus):
+            lines = _lines(values, lambda x: _steps(status.precision_recall(x)), step=True)
             figures.append(Figure("recall", "precision", lines))
         return Description(tuple(rows), tuple(figures))
 

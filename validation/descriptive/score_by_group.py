@@ -10,7 +10,7 @@ import numpy as np
 from validation.cohort_table import CohortTable
 from validation.descriptive.base import Description, Descriptive
 from validation.descriptive.drawing import box_figure, density_figure, quartile_rows
-from validation.descriptive.rank_tests import left_out, rank_test_row
+from validation.descriptive.rank_tests import note_of_unknown, rank_test_row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class ScoreByGroup(Descriptive):
         values, groups = cohort.numbers(self.prediction), cohort.groups(self.by)
         missing = np.isnan(values)
         parts = {label: values[groups.members(label) & ~missing] for label in groups.labels}
-        note = left_out({self.prediction: missing})
+        note = note_of_unknown({self.prediction: missing})
         rows = [
             rank_test_row(self.prediction, values, self.by, cohort),
             *quartile_rows(self.prediction, parts, cohort.level, note),

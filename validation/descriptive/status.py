@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,12 +40,12 @@ from validation.estimators.utility.decision_curve import (
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """What every outcome has.
+class Status:
+    """What is known of a cohort's patients, and what can be asked of it.
 
     Attributes:
         level: Two-sided confidence level.
-        n: Patients whose outcome is known, in part if there is time.
+        n: Patients of whom it is known; with time everybody, however short the follow-up.
         events: Cases among them, or events by the horizon.
         horizon: In months, if there is one.
         note: Who was left out, for the method.
@@ -72,7 +72,7 @@ class Outcome:
         return self.row_of(name, subject, lambda: self.estimate(name, values, **settings), group=group)
 
     def row_of(self, quantity: str, subject: str, make: Callable[[], Estimate], *, group: str | None = None) -> Row:
-        """Return any estimate that rests on this outcome as a row."""
+        """Return any estimate that rests on these patients as a row."""
         return estimate_row(
             quantity,
             subject,
@@ -114,7 +114,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, eq=False)
-class Cases(Outcome):
+class BinaryStatus(Status):
     """A binary endpoint.
 
     Attributes:
@@ -128,11 +128,11 @@ class Cases(Outcome):
     fitted: bool
 
     def estimate(self, name: str, values: Floats, **settings: Any) -> Estimate:
-        """See `Outcome.estimate`."""
+        """See `Status.estimate`."""
         return BINARY[name].estimate(BinarySample(self.case, values[self.known], Settings(self.level, **settings)))
 
     def roc(self, values: Floats) -> RocCurve:
-        """See `Outcome.roc`."""
+        """See `Status.roc`."""
         return roc_curve(self.case, values[self.known])
 
     def precision_recall(self, values: Floats) -> PrecisionRecallCurve:
@@ -140,19 +140,19 @@ class Cases(Outcome):
         return precision_recall_curve(self.case, values[self.known])
 
     def decisions(self, values: Floats, thresholds: Floats, *, standardized: bool) -> DecisionCurve:
-        """See `Outcome.decisions`."""
+        """See `Status.decisions`."""
         return decision_curve(self.case, values[self.known], thresholds, standardized=standardized, level=self.level)
 
     def impact(self, values: Floats, thresholds: Floats) -> ClinicalImpact:
-        """See `Outcome.impact`."""
+        """See `Status.impact`."""
         return clinical_impact(self.case, values[self.known], thresholds, level=self.level)
 
     def calibration(self, values: Floats, replicates: int, seed: int) -> CalibrationCurve:
-        """See `Outcome.calibration`."""
+        """See `Status.calibration`."""
         return calibration_curve(self.case, values[self.known], level=self.level, replicates=replicates, seed=seed)
 
     def slope(self, values: Floats) -> Estimate:
-        """See `Outcome.slope`."""
+        """See `Status.slope`."""
         return self.estimate("calibration_slope", values)
 
     def calibration_test(self, values: Floats, groups: int) -> GroupedTest:
@@ -166,7 +166,7 @@ class Cases(Outcome):
 
 
 @dataclass(frozen=True, eq=False)
-class FollowUp(Outcome):
+class StatusAtHorizon(Status):
     """An endpoint with time, at a horizon.
 
     Attributes:
@@ -180,16 +180,16 @@ class FollowUp(Outcome):
     months: float
 
     def estimate(self, name: str, values: Floats, **settings: Any) -> Estimate:
-        """See `Outcome.estimate`."""
+        """See `Status.estimate`."""
         told = Settings(self.level, self.months, **settings)
         return SURVIVAL[name].estimate(SurvivalSample(self.time, self.event, values, told))
 
     def roc(self, values: Floats) -> RocCurve:
-        """See `Outcome.roc`."""
+        """See `Status.roc`."""
         return roc_curve_at_horizon(self.time, self.event, values, self.months)
 
     def decisions(self, values: Floats, thresholds: Floats, *, standardized: bool) -> DecisionCurve:
-        """See `Outcome.decisions`."""
+        """See `Status.decisions`."""
         return decision_curve_at_horizon(
             self.time,
             self.event,
@@ -201,13 +201,13 @@ class FollowUp(Outcome):
         )
 
     def impact(self, values: Floats, thresholds: Floats) -> ClinicalImpact:
-        """See `Outcome.impact`."""
+        """See `Status.impact`."""
         return clinical_impact_at_horizon(
             self.time, self.event, values, thresholds, horizon=self.months, level=self.level
         )
 
     def calibration(self, values: Floats, replicates: int, seed: int) -> CalibrationCurve:
-        """See `Outcome.calibration`."""
+        """See `Status.calibration`."""
         return calibration_curve_at_horizon(
             self.time, self.event, values, self.months, level=self.level, replicates=replicates, seed=seed
         )
@@ -215,7 +215,8 @@ class FollowUp(Outcome):
     def slope(self, values: Floats) -> Estimate:
         """Return Cox's slope on log(-log(1 - risk)): of a Cox model that is its linear predictor plus a constant."""
         risk = strictly_between("risk", risk_vector(values, self.n))
-        return self.estimate("calibration_slope", np.log(-np.log1p(-risk)))
+        slope = self.estimate("calibration_slope", np.log(-np.log1p(-risk)))
+        return replace(slope, method=f"{slope.method}; linear predictor: log(-log(1 - risk))")
 
     def calibration_test(self, values: Floats, groups: int) -> GroupedTest:
         """Return Greenwood, Nam and D'Agostino's test."""
@@ -230,8 +231,8 @@ class FollowUp(Outcome):
         return 1 - upper, 1 - lower
 
 
-def outcome_of(cohort: CohortTable, endpoint: str, horizon_months: float | None) -> Outcome:
-    """Return the outcome that an endpoint, at a horizon if it has a time, defines.
+def status_of(cohort: CohortTable, endpoint: str, horizon_months: float | None) -> Status:
+    """Return the status that an endpoint, at a horizon if it has a time, defines.
 
     Raises:
         UndefinedEstimate: The cohort never recorded the endpoint; of nobody is the status known.
@@ -241,7 +242,7 @@ def outcome_of(cohort: CohortTable, endpoint: str, horizon_months: float | None)
         time, event = cohort.follow_up(endpoint)
         finite_vector("time", time)
         events = int(np.count_nonzero(event & (time <= horizon_months)))
-        return FollowUp(cohort.level, cohort.n, events, horizon_months, "", time, event, horizon_months)
+        return StatusAtHorizon(cohort.level, cohort.n, events, horizon_months, "", time, event, horizon_months)
     if isinstance(cohort.meta.endpoints.get(endpoint), Endpoint):
         found = f"{endpoint}, which has a time, without horizon"
         raise InputError(f"protocol of {cohort.meta.name}", found, "a horizon in months", REMEDY)
@@ -252,4 +253,4 @@ def outcome_of(cohort: CohortTable, endpoint: str, horizon_months: float | None)
         raise UndefinedEstimate(f"{endpoint} is known of none of {cohort.n} patients", too_few=True)
     note = f"; {cohort.n - case.size} patients of unknown {endpoint} left out" if case.size < cohort.n else ""
     fitted = cohort.meta.role == "development"
-    return Cases(cohort.level, case.size, int(case.sum()), None, note, known, case, fitted)
+    return BinaryStatus(cohort.level, case.size, int(case.sum()), None, note, known, case, fitted)
