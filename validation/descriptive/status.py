@@ -156,7 +156,7 @@ class BinaryStatus(Status):
         return self.estimate("calibration_slope", values)
 
     def calibration_test(self, values: Floats, groups: int) -> GroupedTest:
-        """Return Hosmer and Lemeshow's test."""
+        """Return the Hosmer-Lemeshow test."""
         cohort = "development" if self.fitted else "external"
         return hosmer_lemeshow(self.case, values[self.known], cohort=cohort, groups=groups)  # type: ignore[arg-type]
 
@@ -219,11 +219,11 @@ class StatusAtHorizon(Status):
         return replace(slope, method=f"{slope.method}; linear predictor: log(-log(1 - risk))")
 
     def calibration_test(self, values: Floats, groups: int) -> GroupedTest:
-        """Return Greenwood, Nam and D'Agostino's test."""
+        """Return the Greenwood-Nam-D'Agostino test."""
         return greenwood_nam_dagostino(self.time, self.event, values, self.months, groups=groups)
 
     def observed_limits(self, group: RiskGroup) -> tuple[float, float]:
-        """Return Kaplan and Meier's interval, symmetric on the log(-log) scale of survival."""
+        """Return the Kaplan-Meier interval, symmetric on the log(-log) scale of survival."""
         try:
             lower, upper = confidence_limits(1 - group.observed, group.standard_error, "log_log", self.level)
         except UndefinedEstimate:
