@@ -7,6 +7,7 @@ A protocol names a column, or groups patients by one:
     pn_stage=pN1|pN2        two groups: any of these, any other
     lp_mdls                 a prediction with a cut-off in the model's contract: high (at or above it) and low
     tsr_high                a binary endpoint: yes and no
+    ypt_stage=ypT0 & ypn_stage=ypN0    two groups: what is of interest in each part, joined by &; and all others
 """
 
 from __future__ import annotations
@@ -121,6 +122,10 @@ class CohortTable:
             raise UndefinedEstimate(f"the cohort has no endpoint {endpoint}")
         return self.table[binary.case].to_numpy(dtype=np.float64)
 
+    def has(self, name: str) -> bool:
+        """Whether a name is that of a prediction or of a column of the patients."""
+        return name in self.predictions or name in self.columns
+
     def is_number(self, name: str) -> bool:
         """Whether a name is that of a prediction or of a column of numbers.
 
@@ -157,6 +162,8 @@ class CohortTable:
             UndefinedEstimate: The cohort never recorded the endpoint that groups its patients.
             InputError: No such column, a number without a limit, or levels that the schema does not know.
         """
+        if " & " in text:
+            return _all_of([self.two_groups(part) for part in text.split(" & ")])
         if split := _SPLIT.fullmatch(text):
             name, sign, limit = split.groups()
             values = self.numbers(name)
@@ -173,6 +180,19 @@ class CohortTable:
         categories = self._categories(text)
         place = {category: index for index, category in enumerate(categories)}
         return Groups(categories, np.array([place.get(str(v), -1) for v in self.table[text]], dtype=np.intp))
+
+    def two_groups(self, text: str) -> Groups:
+        """Return patients in two groups, the last of them the one of interest.
+
+        Raises:
+            UndefinedEstimate: As `groups`.
+            InputError: As `groups`; another number of groups.
+        """
+        groups = self.groups(text)
+        if len(groups.labels) != 2:
+            found = f"{text}, {len(groups.labels)} groups"
+            raise InputError(f"protocol of {self.meta.name}", found, f"two groups, as {text}=level makes", REMEDY)
+        return groups
 
     def _of_levels(self, name: str, levels: list[str]) -> Groups:
         categories = self._categories(name)
@@ -204,6 +224,14 @@ class CohortTable:
         if endpoint not in self.endpoints:
             expected = f"one of {', '.join(self.endpoints)}"
             raise InputError(f"protocol of {self.meta.name}", f"no endpoint {endpoint}", expected, REMEDY)
+
+
+def _all_of(parts: list[Groups]) -> Groups:
+    """Two groups: of interest in every part, or not in one of them; unknown where neither is known."""
+    index = np.stack([part.index for part in parts])
+    together = np.where((index == 0).any(axis=0), 0, np.where((index < 0).any(axis=0), -1, 1))
+    label = " & ".join(part.labels[1] for part in parts)
+    return Groups((f"not ({label})", label), together.astype(np.intp))
 
 
 def _of_two(values: Floats, unknown: Bools, limit: float, sign: str, name: str) -> Groups:

@@ -58,6 +58,11 @@ R$zph <- list(gbsg_factor = tab(cox.zph(coxph(Surv(time, status) ~ age + grade +
   gbsg_years = tab(cox.zph(coxph(Surv(year, status) ~ age + grade3 + hormon, gb))),
   gbsg_one = tab(cox.zph(coxph(Surv(time, status) ~ pgr, gb, control = tight))))
 
+## treatment by a factor of three levels
+i0 <- coxph(Surv(time, status) ~ hormon + grade, gb, control = tight)
+an <- anova(i0, coxph(Surv(time, status) ~ hormon * grade, gb, control = tight))
+R$interaction_by_group <- list(LR = an$Chisq[2], df = an$Df[2], p = an[2, 4])
+
 ## stepwise with factors
 gb$sizes <- cut(gb$size, c(-1, 20, 50, 500)); gb$ages <- cut(gb$age, c(0, 45, 60, 99))
 scope <- ~ ages + meno + sizes + grade + lnodes + hormon

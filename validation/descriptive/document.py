@@ -34,6 +34,7 @@ _UNDEFINED_TEST_KEYS = _ROW_KEYS | frozenset(("p_value", "reason", "too_few"))
 _CHARACTERISTIC_KEYS = frozenset(
     ("name", "kind", "categories", "overall", "groups", "test", "undefined", "standardised_difference")
 )
+_GROUP_TEST_KEYS = frozenset(("name", "statistic", "degrees_of_freedom", "p_value", "method"))
 
 
 def read_description(path: Path) -> dict[str, Any]:
@@ -143,20 +144,39 @@ def _check_points(
 
 
 def _check_table(table: Any, where: str, predicted: int) -> None:
-    """Refuse a table whose groups or rows do not add up to the patients."""
-    require_exactly(table, frozenset(("groups", "sizes", "rows")), where)
-    sizes = list_of(table, "sizes", where)
-    if len(sizes) != len(table["groups"]) or not sum(sizes) <= predicted:
-        raise InputError(where, f"groups of {sizes}", f"at most {predicted} patients in {table['groups']}", REMEDY)
+    """Refuse a table whose groups, rows or tests cannot be."""
+    require_exactly(table, frozenset(("by", "groups", "sizes", "left_out", "rows")), where)
+    sizes, left_out = list_of(table, "sizes", where), table["left_out"]
+    require_counts(table, ("left_out",), where)
+    if len(sizes) != len(table["groups"]) or sum(sizes) + left_out != predicted:
+        found = f"groups of {sizes} and {left_out} left out"
+        raise InputError(where, found, f"{predicted} patients in {table['groups']} and out of them", REMEDY)
     for row in list_of(table, "rows", where):
         require_exactly(row, _CHARACTERISTIC_KEYS, where)
         here = f"{where} row {row['name']}"
         _check_summary(row, row["overall"], sum(sizes), f"{here} overall")
+        if len(row["groups"]) != len(sizes):
+            raise InputError(here, f"{len(row['groups'])} groups", f"{len(sizes)}", REMEDY)
         for group, size, summary in zip(table["groups"], sizes, row["groups"], strict=True):
             _check_summary(row, summary, size, f"{here} group {group}")
         for key in ("n", "missing"):
             if sum(summary[key] for summary in row["groups"]) != row["overall"][key]:
                 raise InputError(f"{here} key {key}", "groups that do not add up", str(row["overall"][key]), REMEDY)
+        _check_comparison(row, here)
+
+
+def _check_comparison(row: Mapping[str, Any], where: str) -> None:
+    """Refuse categories that do not add up over the groups, a test without P value, or neither test nor reason."""
+    if row["kind"] == "categorical":
+        columns = zip(*(summary["values"] for summary in row["groups"]), strict=True)
+        if list(map(sum, columns)) != list(row["overall"]["values"]):
+            raise InputError(where, "categories that do not add up over the groups", "those of all patients", REMEDY)
+    if (row["test"] is None) == (row["undefined"] is None):
+        raise InputError(where, "neither or both of test and reason", "one of both", REMEDY)
+    if row["test"] is not None:
+        require_exactly(row["test"], _GROUP_TEST_KEYS, f"{where} test")
+        require_numbers(row["test"], ("p_value",), f"{where} test")
+        _require_p_value(row["test"], f"{where} test")
 
 
 def _check_summary(row: Mapping[str, Any], summary: Mapping[str, Any], size: int, where: str) -> None:
@@ -165,5 +185,13 @@ def _check_summary(row: Mapping[str, Any], summary: Mapping[str, Any], size: int
     if summary["n"] + summary["missing"] != size:
         found = f"{summary['n']} known and {summary['missing']} missing"
         raise InputError(where, found, f"{size} patients in all", REMEDY)
-    if row["kind"] == "categorical" and sum(summary["values"]) != summary["n"]:
-        raise InputError(where, f"categories of {summary['values']}", f"{summary['n']} patients in all", REMEDY)
+    values = list_of(summary, "values", where)
+    require_numbers({str(k): value for k, value in enumerate(values)}, tuple(map(str, range(len(values)))), where)
+    wrong = {
+        "categorical": sum(values) != summary["n"] or min(values, default=0) < 0,
+        "continuous": len(values) == 2 and values[1] < 0,
+        "skewed": len(values) == 3 and not values[1] <= values[0] <= values[2],
+    }
+    if row["kind"] not in wrong or wrong[row["kind"]]:
+        expected = f"{summary['n']} patients by category, mean and SD, or median and quartiles"
+        raise InputError(where, f"{row['kind']} values {values}", expected, REMEDY)

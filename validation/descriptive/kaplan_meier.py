@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from validation.cohort_table import CohortTable, Groups
 from validation.descriptive.base import Description, Descriptive, Figure, Row, Series, estimate_row, p_value_row
-from validation.estimators.estimate import Estimate
+from validation.descriptive.parts import left_out, part_name
+from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.samples import Bools, Floats
 from validation.estimators.survival.cox import fit_cox
 from validation.estimators.survival.cox_summary import hazard_ratio
 from validation.estimators.survival.kaplan_meier import kaplan_meier, survival_at_horizon
-from validation.estimators.survival.log_rank import log_rank
+from validation.estimators.survival.log_rank import LogRank, log_rank
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,70 +27,127 @@ class KaplanMeierByGroup(Descriptive):
         endpoint: With time.
         by: Groups; see `CohortTable`.
         horizons_months: At which survival is estimated.
+        within: Groups too: the groups of `by` are compared in all patients, or, if this is given, in every group of
+            each of these.
     """
 
     kind: ClassVar[str] = "kaplan_meier"
     endpoint: str
     by: str
     horizons_months: tuple[float, ...]
+    within: tuple[str, ...] = ()
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return survival at the horizons, the log-rank test and hazard ratios, and the curves by month."""
         groups = cohort.groups(self.by)
         time, event = cohort.follow_up(self.endpoint)
+        axes = "months", f"share without event of {self.endpoint}"
+        if not self.within:
+            rows, series = self._compare(time, event, groups, cohort.level, None)
+            return Description(tuple(rows), (Figure(*axes, tuple(series)),))
+        rows, figures = [], []
+        for text in self.within:
+            try:
+                parts = cohort.groups(text)
+            except UndefinedEstimate as undefined:
+                rows.append(self._unrecorded(text, undefined))
+                continue
+            for label in parts.labels:
+                chosen, name = parts.members(label), part_name(text, label)
+                part = Groups(groups.labels, groups.index[chosen])
+                found, series = self._compare(time[chosen], event[chosen], part, cohort.level, name)
+                rows += found
+                figures.append(Figure(*axes, tuple(series)))
+        return Description(tuple(rows), tuple(figures))
+
+    def _unrecorded(self, text: str, undefined: UndefinedEstimate) -> Row:
+        def make() -> LogRank:
+            raise undefined
+
+        return p_value_row("log_rank", self.by, make, n=0, events=0, group=text)
+
+    def _compare(
+        self, time: Floats, event: Bools, groups: Groups, level: float, within: str | None
+    ) -> tuple[list[Row], list[Series]]:
         rows: list[Row] = []
         series = []
         for label in groups.labels:
-            members = groups.members(label)
+            members, name = groups.members(label), label if within is None else f"{within}: {label}"
             if members.any():
-                rows += self._survival(time[members], event[members], label, cohort.level)
-                series.append(curve_series(time[members], event[members], label))
-        rows += self._comparison(time, event, groups, cohort.level)
-        return Description(tuple(rows), (Figure("months", f"share without event of {self.endpoint}", tuple(series)),))
+                rows += survival_rows(time[members], event[members], self.by, name, self.horizons_months, level)
+                series.append(curve_series(time[members], event[members], name))
+        return [*rows, *self._comparison(time, event, groups, level, within)], series
 
-    def _survival(self, time: Floats, event: Bools, label: str, level: float) -> list[Row]:
-        curve, n, events = kaplan_meier(time, event), len(time), int(event.sum())
-
-        def survival(horizon: float) -> Estimate:
-            return survival_at_horizon(curve, horizon, level=level)
-
-        return [
-            estimate_row("survival", self.by, lambda h=h: survival(h), n=n, events=events, group=label, horizon=h)  # type: ignore[misc]
-            for h in self.horizons_months
-        ]
-
-    def _comparison(self, time: Floats, event: Bools, groups: Groups, level: float) -> list[Row]:
+    def _comparison(self, time: Floats, event: Bools, groups: Groups, level: float, within: str | None) -> list[Row]:
         known = groups.known
         n, events = int(known.sum()), int(event[known].sum())
-        note = f"; {len(known) - n} patients of unknown {self.by} left out" if n < len(known) else ""
+        note = left_out(groups, self.by)
         test = p_value_row(
             "log_rank",
             self.by,
             lambda: log_rank(time[known], event[known], groups.index[known]),
             n=n,
             events=events,
+            group=within,
             note=note,
         )
-        ratios = [
-            estimate_row(
-                "hazard_ratio",
-                self.by,
-                lambda k=k: _ratio(time, event, groups.index, k, level),  # type: ignore[misc]
-                n=n,
-                events=events,
-                group=f"{label} against {groups.labels[0]}",
-                note=note,
-            )
-            for k, label in enumerate(groups.labels)
-            if k
-        ]
+        ratios = []
+        for k, label in enumerate(groups.labels[1:], start=1):
+            name = f"{label} against {groups.labels[0]}"
+            named = name if within is None else f"{within}: {name}"
+            ratio = ratio_row(time, event, groups.index, (0, k), level=level, subject=self.by, group=named, note=note)
+            ratios.append(ratio)
         return [test, *ratios]
 
 
-def _ratio(time: Floats, event: Bools, index: np.ndarray, k: int, level: float) -> Estimate:
-    pair = (index == 0) | (index == k)
-    fit = fit_cox(time[pair], event[pair], (index[pair] == k).astype(np.float64))
-    return hazard_ratio(fit, (1,), level=level)
+def survival_rows(
+    time: Floats, event: Bools, subject: str, label: str, horizons: tuple[float, ...], level: float
+) -> list[Row]:
+    """Return the Kaplan-Meier survival of a group at horizons."""
+    curve, n, events = kaplan_meier(time, event), len(time), int(event.sum())
+
+    def survival(horizon: float) -> Estimate:
+        return survival_at_horizon(curve, horizon, level=level)
+
+    return [
+        estimate_row("survival", subject, lambda h=h: survival(h), n=n, events=events, group=label, horizon=h)  # type: ignore[misc]
+        for h in horizons
+    ]
+
+
+def ratio_row(
+    time: Floats,
+    event: Bools,
+    index: NDArray[np.intp],
+    pair: tuple[int, int],
+    *,
+    level: float,
+    subject: str,
+    group: str | None,
+    note: str = "",
+) -> Row:
+    """Return the hazard ratio of the second of two groups against the first, from a Cox model of these two alone.
+
+    Args:
+        time: Shape (n,).
+        event: Shape (n,).
+        index: Shape (n,), group of each patient.
+        pair: The two groups.
+        level: Two-sided confidence level.
+        subject: What made the groups.
+        group: Name of the comparison, or of the part of the cohort; None for all patients.
+        note: Added to the method.
+    """
+    chosen = np.isin(index, pair)
+
+    def make() -> Estimate:
+        if not all((index == k).any() for k in pair):
+            raise UndefinedEstimate("no patient in one of the two groups", too_few=True)
+        fit = fit_cox(time[chosen], event[chosen], (index[chosen, None] == pair[1]).astype(np.float64))
+        return hazard_ratio(fit, (1,), level=level)
+
+    n, events = int(chosen.sum()), int(event[chosen].sum())
+    return estimate_row("hazard_ratio", subject, make, n=n, events=events, group=group, note=note)
 
 
 def curve_series(time: Floats, event: Bools, name: str) -> Series:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 
+from validation.estimators.catalogue.binary import BINARY
 from validation.estimators.catalogue.bounds import BOUNDS as OF_ESTIMATORS
 from validation.estimators.catalogue.entry import ANY, POSITIVE, SIGNED_UNIT, UNIT
+from validation.estimators.catalogue.survival import SURVIVAL
 
 _OWN = {
     "survival": UNIT,
     "hazard_ratio": POSITIVE,
+    "adjusted_hazard_ratio": POSITIVE,
     "odds_ratio": POSITIVE,
     "ratio_of_hazard_ratios": POSITIVE,
     "difference": SIGNED_UNIT,
@@ -20,8 +23,23 @@ _OWN = {
     "null_brier_t": UNIT,
     "null_ibs": UNIT,
 }
-BOUNDS: dict[str, tuple[float, float]] = {**OF_ESTIMATORS, **_OWN}
-TESTS = frozenset(("log_rank", "rank_test", "independence_test", "interaction_test", "calibration_test"))
+_PAIRED = {name for table in (BINARY, SURVIVAL) for name, entry in table.items() if entry.influence is not None}
+_DIFFERENCES = {
+    f"{name}_difference": (low - high, high - low) for name, (low, high) in OF_ESTIMATORS.items() if name in _PAIRED
+}
+BOUNDS: dict[str, tuple[float, float]] = {**OF_ESTIMATORS, **_DIFFERENCES, **_OWN}
+TESTS = frozenset(
+    (
+        "log_rank",
+        "rank_test",
+        "independence_test",
+        "interaction_test",
+        "calibration_test",
+        "heterogeneity_test",
+        "likelihood_ratio_test",
+        "proportional_hazards_test",
+    )
+)
 
 AXES: dict[str, tuple[float, float]] = {
     "1 - specificity": UNIT,

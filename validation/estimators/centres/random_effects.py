@@ -12,6 +12,7 @@ from scipy.optimize import brentq
 from scipy.special import chdtrc, chdtri, ndtr, stdtr, stdtrit
 
 from validation.estimators.estimate import UndefinedEstimate
+from validation.estimators.groups.group_test import GroupTest
 from validation.estimators.intervals import quantile
 from validation.estimators.samples import Floats, finite_vector
 
@@ -189,6 +190,25 @@ def _i_squared(centres: _Centres, tau_squared: float) -> float:
 def _heterogeneity(centres: _Centres) -> tuple[float, float]:
     q = centres.q(0.0)
     return q, float(chdtrc(centres.effect.size - 1, q))
+
+
+def cochran_q(effect: ArrayLike, standard_error: ArrayLike) -> GroupTest:
+    """Test whether independent effects, of centres or of parts of a cohort, are equal; equals metafor's rma()$QE.
+
+    Of two AUCs in different patients the statistic is the square of the one of pROC's roc.test(paired=FALSE), which
+    takes its P value from a t distribution.
+
+    Args:
+        effect: Shape (k,), at least two.
+        standard_error: Shape (k,).
+
+    Raises:
+        UndefinedEstimate: One effect; an effect or error that is not finite, an error that is not positive.
+    """
+    effects = _checked(effect, standard_error)
+    q, p_value = _heterogeneity(effects)
+    method = "Cochran's Q of independent estimates (Cochran, Biometrics 1954;10:101)"
+    return GroupTest("Cochran's Q", q, (float(effects.effect.size - 1),), p_value, method)
 
 
 def random_effects(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from validation.estimators.estimate import Estimate, UndefinedEstimate
-from validation.estimators.samples import indicator, prediction_vector, survival_sample
+from validation.estimators.samples import group_index, indicator, prediction_vector, survival_sample
 from validation.estimators.survival.cox import CoxFit, fit_cox
 from validation.estimators.survival.cox_summary import (
     ChiSquareTest,
@@ -82,3 +82,29 @@ def treatment_interaction(
         likelihood_ratio=chi_square_test(2 * (fit.log_likelihood - without.log_likelihood), 1),
         treatment=tuple(hazard_ratio(fit, (1, 0, value), level=level, group=f"signature {value:g}") for value in at),
     )
+
+
+def interaction_by_group(time: ArrayLike, event: ArrayLike, treatment: ArrayLike, group: ArrayLike) -> ChiSquareTest:
+    """Test whether a treatment's hazard ratio is the same in two groups or more, by likelihood ratio.
+
+    Equals R's anova of coxph(... ~ treatment + factor(group)) and coxph(... ~ treatment * factor(group)); of two
+    groups, the likelihood-ratio test of `treatment_interaction`.
+
+    Args:
+        time: Shape (n,), follow-up.
+        event: Shape (n,).
+        treatment: Shape (n,), 1 for treated patients, or those of interest, 0 for the others.
+        group: Shape (n,), labels.
+
+    Raises:
+        UndefinedEstimate: As `fit_cox` and `group_index`; one group; a group in which all are treated, or none.
+    """
+    times, events = survival_sample(time, event)
+    treated = indicator("treatment", treatment, times.size).astype(np.float64)
+    labels, index = group_index("group", group, times.size)
+    if len(labels) < 2:
+        raise UndefinedEstimate("all patients belong to one group: no effect to compare")
+    member = (index[:, None] == np.arange(1, len(labels))).astype(np.float64)
+    without = fit_cox(times, events, np.column_stack([treated, member]))
+    fit = fit_cox(times, events, np.column_stack([treated, member, treated[:, None] * member]))
+    return chi_square_test(2 * (fit.log_likelihood - without.log_likelihood), len(labels) - 1)

@@ -17,6 +17,7 @@ from validation.estimators.centres.random_effects import (
     RandomEffects,
     SummaryInterval,
     TauPrior,
+    cochran_q,
     random_effects,
     random_effects_with_prior,
 )
@@ -206,3 +207,30 @@ def test_more_refusals() -> None:
         random_effects_with_prior([-50, 0, 50], [0.01, 0.01, 0.01], PRIOR)
     with pytest.raises(UndefinedEstimate, match="level"):
         random_effects([0.5, 0.6], [0.1, 0.1], level=1)
+
+
+@pytest.mark.parametrize("cohort", COHORTS)
+def test_cochran_q_equals_metafor(cohort: str) -> None:
+    """Statistic and P value are those of rma."""
+    data = from_r()[cohort]
+    found = cochran_q(data["yi"], np.sqrt(data["vi"]))
+
+    assert found.statistic == pytest.approx(data["REML_z"]["Q"], rel=1e-9)
+    assert found.p_value == pytest.approx(data["REML_z"]["Qp"], rel=1e-9)
+    assert found.degrees_of_freedom == (len(data["yi"]) - 1,)
+
+
+def test_cochran_q_of_two_is_the_square_of_z() -> None:
+    """By hand: the difference is 0.1, its standard error 0.05."""
+    found = cochran_q([0.8, 0.7], [0.03, 0.04])
+
+    assert found.statistic == pytest.approx(4)
+    assert found.p_value == pytest.approx(math.erfc(2 / math.sqrt(2)))
+
+
+def test_cochran_q_refuses() -> None:
+    """One effect, and an effect without error."""
+    with pytest.raises(UndefinedEstimate, match="one centre says nothing"):
+        cochran_q([0.8], [0.03])
+    with pytest.raises(UndefinedEstimate, match="not positive for 1 centres"):
+        cochran_q([0.8, 0.7], [0.03, 0.0])

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tests.reference import from_r, gbsg
+from tests.validation.estimators.survival.reference import survival_reference
 from validation.estimators.estimate import UndefinedEstimate
 from validation.estimators.survival.cox import fit_cox
-from validation.estimators.survival.interaction import treatment_interaction
+from validation.estimators.survival.interaction import interaction_by_group, treatment_interaction
 
 
 @pytest.mark.parametrize("name", ["lpA_x_hormon", "pgr20_x_hormon"])
@@ -68,3 +69,34 @@ def test_refuses() -> None:
         treatment_interaction(data.time, data.status, data.hormon + 1, data.grade3, at=(0,))
     with pytest.raises(UndefinedEstimate, match="is 1 for all 686 patients"):
         treatment_interaction(data.time, data.status, data.hormon, np.ones(686), at=(1,))
+
+
+def test_several_groups_equal_r() -> None:
+    """Likelihood ratio test of coxph with and without treatment by a factor of three levels."""
+    data, expected = gbsg(), survival_reference()["interaction_by_group"]
+    found = interaction_by_group(data.time, data.status, data.hormon, data.grade)
+
+    assert found.chi_square == pytest.approx(expected["LR"], abs=1e-9)
+    assert (found.degrees_of_freedom, found.p_value) == (expected["df"], pytest.approx(expected["p"], abs=1e-9))
+
+
+def test_two_groups_are_a_signature_of_two_values() -> None:
+    """The likelihood ratio test is the same whichever function makes it, and whatever the groups are called."""
+    data = gbsg()
+    signature = data.pgr >= 20
+    expected = treatment_interaction(data.time, data.status, data.hormon, signature, at=(0,)).likelihood_ratio
+    names = np.where(signature, "many", "few")
+
+    assert interaction_by_group(data.time, data.status, data.hormon, signature).chi_square == pytest.approx(
+        expected.chi_square, abs=1e-9
+    )
+    assert interaction_by_group(data.time, data.status, data.hormon, names).p_value == pytest.approx(expected.p_value)
+
+
+def test_several_groups_refuse() -> None:
+    """One group, and groups in which nobody or everybody is treated."""
+    data = gbsg()
+    with pytest.raises(UndefinedEstimate, match="all patients belong to one group"):
+        interaction_by_group(data.time, data.status, data.hormon, np.ones(686))
+    with pytest.raises(UndefinedEstimate, match="collinear"):
+        interaction_by_group(data.time, data.status, data.hormon, data.hormon)

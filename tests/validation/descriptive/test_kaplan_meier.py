@@ -1,0 +1,124 @@
+"""Survival by group: the shared estimators' figures, within subgroups too."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.validation.descriptive.specimens_survival import described, figures_of, patients, row_of, rows_of, specimen
+from validation.descriptive.kaplan_meier import KaplanMeierByGroup
+from validation.errors import InputError
+from validation.estimators.survival.cox import fit_cox
+from validation.estimators.survival.cox_summary import hazard_ratio
+from validation.estimators.survival.kaplan_meier import kaplan_meier, survival_at_horizon
+from validation.estimators.survival.log_rank import log_rank
+
+BY_SEX = KaplanMeierByGroup(id="km", endpoint="os", by="sex", horizons_months=(12.0, 36.0))
+
+
+def test_equals_the_estimators() -> None:
+    """Survival, log-rank test and hazard ratio are those of the functions called with the same patients."""
+    data, result = patients(), described(BY_SEX, specimen())
+    male = data[data.sex == "male"]
+    curve = kaplan_meier(male.os_time_months, male.os_event)
+    expected = survival_at_horizon(curve, 36.0)
+    fit = fit_cox(data.os_time_months, data.os_event, (data.sex == "female").to_numpy(dtype=float)[:, None])
+    ratio = hazard_ratio(fit, (1,))
+
+    assert figures_of(row_of(result, "survival", group="male", horizon=36.0)) == (
+        expected.value,
+        expected.lower,
+        expected.upper,
+    )
+    test = log_rank(data.os_time_months, data.os_event, data.sex)
+    assert row_of(result, "log_rank")["p_value"] == pytest.approx(test.p_value)
+    row = row_of(result, "hazard_ratio", group="female against male")
+    assert figures_of(row) == (ratio.value, ratio.lower, ratio.upper)
+    assert (row["n"], row["events"]) == (240, int(data.os_event.sum()))
+
+
+def test_by_hand() -> None:
+    """Two die of three, at 1 and 2 months, none of the other two: 2/3 and 1/3; everybody at risk at first."""
+    small = pd.DataFrame(
+        {
+            "sex": ["male"] * 3 + ["female"] * 2,
+            "os_time_months": [1.0, 2.0, 3.0, 4.0, 5.0],
+            "os_event": [1, 1, 0, 0, 0],
+        }
+    )
+    result = described(
+        KaplanMeierByGroup(id="km", endpoint="os", by="sex", horizons_months=(1.0, 2.0)), specimen(small)
+    )
+    values = [row.get("value") for row in rows_of(result, "survival")]
+    curve = next(series for series in result["figures"][0]["series"] if series["name"] == "male")
+
+    assert values == [pytest.approx(2 / 3), pytest.approx(1 / 3), None, None]
+    assert (curve["x"], curve["at_risk"]) == ([0, 1, 2, 3], [3, 3, 2, 1])
+    assert curve["y"] == pytest.approx([1, 2 / 3, 1 / 3, 1 / 3], rel=1e-5)
+    assert "separate the events" in row_of(result, "hazard_ratio")["reason"]
+
+
+def test_within_groups() -> None:
+    """In every group of another column the analysis is that of its patients alone; unknown patients are counted."""
+    asked = KaplanMeierByGroup(
+        id="km", endpoint="os", by="pn_stage", horizons_months=(12.0,), within=("sex", "scanner")
+    )
+    result = described(asked, specimen())
+    data = patients()
+    male = data[(data.sex == "male") & data.pn_stage.notna()]
+    row = row_of(result, "log_rank", group="sex male")
+
+    assert row["p_value"] == pytest.approx(log_rank(male.os_time_months, male.os_event, male.pn_stage).p_value)
+    assert row["method"].endswith(
+        f"{int((data.sex == 'male').sum()) - len(male)} patients of unknown pn_stage left out"
+    )
+    assert len(result["figures"]) == 5
+    assert row_of(result, "hazard_ratio", group="sex male: pN2 against pN0")["n"] == int((male.pn_stage != "pN1").sum())
+    alone = described(
+        KaplanMeierByGroup(id="km", endpoint="os", by="pn_stage", horizons_months=(12.0,)),
+        specimen(data[data.sex == "male"]),
+    )
+    assert row["p_value"] == row_of(alone, "log_rank")["p_value"]
+
+
+def test_empty_group_and_no_event() -> None:
+    """A group without patients has no hazard ratio, a cohort without events neither; both say why."""
+    men = described(BY_SEX, specimen(patients()[lambda d: d.sex == "male"]))
+    alive = described(BY_SEX, specimen(patients().assign(os_event=0)))
+
+    assert row_of(men, "hazard_ratio")["reason"] == "no patient in one of the two groups"
+    assert row_of(men, "log_rank")["reason"] == "all patients belong to one group"
+    assert "no event among 240 patients" in row_of(alive, "log_rank")["reason"]
+
+
+def test_absent_endpoints() -> None:
+    """A cohort that never recorded the endpoint defines nothing; one that never recorded a grouping lacks its row."""
+    without = {"meta": {"endpoints": {"os": specimen().meta.endpoints["os"]}}}
+    dfs = KaplanMeierByGroup(id="km", endpoint="dfs", by="sex", horizons_months=(12.0,))
+    within = KaplanMeierByGroup(
+        id="km", endpoint="os", by="sex", horizons_months=(12.0,), within=("tsr_high", "pn_stage")
+    )
+
+    assert described(dfs, specimen(**without))["reason"] == "the cohort has no endpoint dfs"
+    rows = described(within, specimen(**without))["rows"]
+    assert (rows[0]["reason"], rows[0]["group"]) == ("the cohort has no endpoint tsr_high", "tsr_high")
+    assert len(rows) == 1 + 3 * 4
+
+
+@pytest.mark.parametrize(
+    ("by", "found"),
+    [("colour", "no column colour"), ("pn_stage=pN7", "pn_stage=pN7"), ("age_years", "groups by age_years")],
+)
+def test_bad_input(by: str, found: str) -> None:
+    """Unknown columns and levels are one error that names them."""
+    with pytest.raises(InputError, match=found):
+        KaplanMeierByGroup(id="km", endpoint="os", by=by, horizons_months=(12.0,)).describe(specimen())
+
+
+def test_curve_is_monotone_and_ends_with_follow_up() -> None:
+    """Survival never rises; the curve has one point per month up to the group's last follow-up."""
+    for series in described(BY_SEX, specimen())["figures"][0]["series"]:
+        assert np.all(np.diff(series["y"]) <= 0)
+        assert series["x"] == list(range(len(series["x"])))
+        assert len(series["x"]) <= 200

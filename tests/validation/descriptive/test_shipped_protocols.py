@@ -1,0 +1,120 @@
+"""The descriptive analyses that ship: every one can be made on a cohort of its system's schema."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models import MODELS
+from tests.validation.descriptive.specimens_survival import described
+from validation.cohort import BinaryEndpoint, CohortMeta, Endpoint, Period
+from validation.cohort_table import CohortTable
+from validation.errors import InputError
+from validation.protocol import load_protocol
+from validation.schema import Column, load_schema
+
+ROOT = Path(__file__).parents[3]
+SCHEMAS = {
+    "ct_stroma_survival": ("colorectal_ct", "colorectal_ct_prognosis"),
+    "ct_chemo_response": ("gastric_ct",),
+    "mri_distant_metastasis": ("rectal_mri",),
+}
+CUTOFFS = {  # what each model's contract holds
+    "ct_stroma_survival": {"lp_mdls": 0.0, "tsr_prob": 0.5},
+    "ct_chemo_response": {"lp_os": 0.0, "dlcs_prob": 0.5},
+    "mri_distant_metastasis": {"lp_dlrs": 0.0, "lp_nomogram": 0.0},
+}
+MIDDLE = {"cea_ng_ml": 5.0, "tumour_diameter_cm": 5.0}
+CASES = [(model, schema) for model, schemas in SCHEMAS.items() for schema in schemas]
+
+
+def cells(column: Column, n: int, rng: np.random.Generator) -> Any:
+    """Values of a column, one in twenty missing where it may be."""
+    if column.name == "centre":
+        return rng.choice(["A", "B"], size=n)
+    if column.type == "text":
+        return [f"{column.name} {i % 3}" for i in range(n)]
+    if column.type == "date":
+        return pd.Timestamp("2015-01-01")
+    missing = rng.random(n) < (0.05 if column.missing_share_max else 0)
+    if column.categories:
+        return np.where(missing, None, rng.choice([str(c) for c in column.categories], size=n))
+    middle = MIDDLE.get(column.name, 60.0)
+    return np.where(missing, np.nan, np.round(middle * np.exp(0.2 * rng.normal(size=n)), 2))
+
+
+def predictions(model: str, risk: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Every output of a model: noisy versions of the risk, as probabilities and rising risks where they are ones."""
+    columns: dict[str, np.ndarray] = {}
+    for output in MODELS[model].outputs:
+        noisy = risk + rng.normal(size=risk.size)
+        if output.labels:
+            for label in output.labels:
+                months = float(label.removesuffix("m"))
+                columns[f"{output.name}_{label}"] = 1 - np.exp(-np.exp(0.5 * noisy) * months / 90)
+        else:
+            columns[output.name] = 1 / (1 + np.exp(-noisy)) if output.name.endswith("prob") else noisy
+    return columns
+
+
+def cohort(model: str, schema: str, n: int = 500) -> CohortTable:
+    """A made-up cohort of a system."""
+    rng = np.random.default_rng(11)
+    spec, tables = MODELS[model], load_schema(schema)
+    risk = rng.normal(size=n)
+    data: dict[str, Any] = {column.name: cells(column, n, rng) for column in tables.patients.columns}
+    outputs = predictions(model, risk, rng)
+    endpoints: dict[str, Endpoint | BinaryEndpoint] = {}
+    outcomes: dict[str, Any] = {}
+    for name in (spec.endpoint, *spec.other_endpoints):
+        time, censored = rng.exponential(50 * np.exp(-0.7 * risk)) + 0.1, rng.uniform(20, 110, size=n)
+        outcomes[f"{name}_time_months"] = np.round(np.minimum(time, censored), 2)
+        outcomes[f"{name}_event"] = (time <= censored).astype(int)
+        endpoints[name] = Endpoint(f"{name}_event", f"{name}_time_months", "months", "surgery", name)
+    for name in spec.labels:
+        if name in {column.name for column in tables.outcomes.columns}:
+            outcomes[name] = np.where(rng.random(n) < 0.05, np.nan, risk + rng.normal(size=n) > 0.5)
+            endpoints[name] = BinaryEndpoint(name, name)
+    meta = CohortMeta(
+        "made_up", schema, tables.modality, "external", ("A", "B"), Period("2014-01", "2016-12"), endpoints, "", "", "",
+        "", True, {},
+    )  # fmt: skip
+    return CohortTable(
+        meta=meta,
+        columns={column.name: column for column in tables.patients.columns},
+        table=pd.DataFrame({**data, **outputs, **outcomes}),
+        predictions=tuple(outputs),
+        endpoints=(spec.endpoint, *spec.other_endpoints, *spec.labels),
+        cutoffs=CUTOFFS[model],
+        level=0.95,
+    )
+
+
+@pytest.mark.parametrize(("model", "schema"), CASES, ids=[schema for _, schema in CASES])
+def test_every_analysis_can_be_made(model: str, schema: str) -> None:
+    """No column, group, cut-off or estimator is misnamed; what is undefined is so for lack of the endpoint alone."""
+    made_up = cohort(model, schema)
+    for analysis in load_protocol(ROOT / f"validation/protocols/{model}.yaml").analysis.descriptive:
+        result = described(analysis, made_up)
+
+        assert result["reason"] in {None, "the cohort has no endpoint tsr_high"}, analysis.id
+        assert (result["reason"] is None) or schema == "colorectal_ct_prognosis", analysis.id
+        for row in result["rows"]:
+            undefined = row.get("reason")
+            assert undefined is None or row["n"] < 60 or "no endpoint tsr_high" in undefined, (analysis.id, row)
+            assert not undefined or "shape" not in undefined, (analysis.id, row)
+
+
+@pytest.mark.parametrize("model", SCHEMAS)
+def test_a_cut_off_that_the_contract_lacks_is_bad_input(model: str) -> None:
+    """Groups by a prediction rest on the contract's cut-off alone: without it there is an error, never another one."""
+    without = replace(cohort(model, SCHEMAS[model][0], n=60), cutoffs={})
+    analyses = load_protocol(ROOT / f"validation/protocols/{model}.yaml").analysis.descriptive
+    chosen = next(a for a in analyses if a.kind == "kaplan_meier" and getattr(a, "by", "").startswith("lp_"))
+    with pytest.raises(InputError, match=r"contract.json key cutoffs: found no cut-off of lp_"):
+        chosen.describe(without)

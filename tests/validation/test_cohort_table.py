@@ -1,0 +1,71 @@
+"""Groups of patients as a protocol names them: labels, order, and who is in none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.validation.descriptive.specimens_survival import patients, specimen
+from validation.errors import InputError
+
+
+def small() -> dict[str, list[object]]:
+    """Four patients, the last of whom nothing is known."""
+    return {
+        "pt_stage": ["pT1", "pT1", "pT4", None],
+        "pn_stage": ["pN0", "pN2", None, None],
+        "age_years": [50.0, 60.0, 70.0, np.nan],
+        "lp_a": [0.1, 0.2, 0.3, np.nan],
+        "tsr_high": [0.0, 1.0, np.nan, np.nan],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "index"),
+    [
+        ("pn_stage", ("pN0", "pN1", "pN2"), [0, 2, -1, -1]),
+        ("pn_stage=pN1|pN2", ("pn_stage pN0", "pn_stage pN1|pN2"), [0, 1, -1, -1]),
+        ("age_years>=60", ("age_years < 60", "age_years >= 60"), [0, 1, 1, -1]),
+        ("age_years>60", ("age_years <= 60", "age_years > 60"), [0, 0, 1, -1]),
+        ("lp_a", ("low", "high"), [0, 1, 1, -1]),
+        ("tsr_high", ("no", "yes"), [0, 1, -1, -1]),
+        (
+            "pt_stage=pT1 & pn_stage=pN0",
+            ("not (pt_stage pT1 & pn_stage pN0)", "pt_stage pT1 & pn_stage pN0"),
+            [1, 0, 0, -1],
+        ),
+    ],
+)
+def test_groups(text: str, labels: tuple[str, ...], index: list[int]) -> None:
+    """The last of two groups is of interest; of parts joined by & one that fails decides, one unknown does not."""
+    groups = specimen(patients(4).assign(**small())).groups(text)
+
+    assert groups.labels == labels
+    assert groups.index.tolist() == index
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("pn_stage", "pn_stage, 3 groups; expected two groups, as pn_stage=level makes"),
+        ("pn_stage & sex", "pn_stage, 3 groups"),
+        ("age_years", "groups by age_years; expected age_years>=number"),
+        ("lp_b", "no cut-off of lp_b"),
+        ("colour", "no column colour"),
+        ("pn_stage=pN7", "pn_stage=pN7"),
+    ],
+)
+def test_refuses(text: str, found: str) -> None:
+    """What makes no two groups is one error that says what was found."""
+    with pytest.raises(InputError, match=found):
+        specimen().two_groups(text)
+
+
+def test_names() -> None:
+    """Predictions and columns of the patients are known by name, outcomes are not."""
+    cohort = specimen()
+
+    assert [cohort.has(name) for name in ("lp_a", "age_years", "os_event", "tsr_high", "colour")] == [True] * 2 + [
+        False
+    ] * 3
+    assert (cohort.is_number("lp_a"), cohort.is_number("sex")) == (True, False)

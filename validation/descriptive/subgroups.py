@@ -1,0 +1,115 @@
+"""One estimate in every subgroup, and the test that it is the same in all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from validation.cohort_table import REMEDY, CohortTable
+from validation.descriptive.base import Description, Descriptive, Row, estimate_row, p_value_row
+from validation.descriptive.outcomes import outcome_of
+from validation.descriptive.parts import forest, left_out, nobody_in, part_name
+from validation.errors import InputError
+from validation.estimators.catalogue.entry import Settings
+from validation.estimators.centres.random_effects import cochran_q
+from validation.estimators.estimate import Estimate, UndefinedEstimate
+from validation.estimators.groups.group_test import GroupTest
+from validation.estimators.intervals import derivative, on_scale
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subgroups(Descriptive):
+    """An estimate in all patients and in every group of some groupings; a group too small for it says so.
+
+    Attributes:
+        estimator: Name in the catalogue of the endpoint's kind; one that takes no more than horizon and cut-off.
+        prediction: That is judged.
+        endpoint: With time, or binary.
+        by: Groupings; see `CohortTable`.
+        horizon_months: Horizon, if the estimator takes one.
+    """
+
+    kind: ClassVar[str] = "subgroups"
+    estimator: str
+    prediction: str
+    endpoint: str
+    by: tuple[str, ...]
+    horizon_months: float | None = None
+
+    def describe(self, cohort: CohortTable) -> Description:
+        """Return the estimates, all patients first, and per grouping Cochran's test of equal values."""
+        rows = [self._row(cohort, None, "")]
+        for text in self.by:
+            rows += self._of(cohort, text)
+        name = self.estimator.replace("_", " ")
+        shown = [row for row in rows if row["quantity"] == self.estimator]
+        return Description(tuple(rows), (forest(shown, name, lambda row: row["group"] or "all patients"),))
+
+    def _of(self, cohort: CohortTable, text: str) -> list[Row]:
+        try:
+            groups = cohort.groups(text)
+        except UndefinedEstimate as undefined:
+            return [self._undefined(undefined, text)]
+        note = left_out(groups, text)
+        rows = [self._row(cohort.part(groups.members(label)), part_name(text, label), note) for label in groups.labels]
+        defined = [row for row in rows if row["value"] is not None]
+        omitted = ", ".join(str(row["group"]) for row in rows if row["value"] is None)
+        test = p_value_row(
+            "heterogeneity_test",
+            self.prediction,
+            lambda: _heterogeneity(defined),
+            n=sum(row["n"] for row in defined),
+            events=sum(row["events"] for row in defined),
+            group=text,
+            note=f" of {self.estimator}" + (f"; without {omitted}" if omitted else "") + note,
+        )
+        return [*rows, test]
+
+    def _undefined(self, undefined: UndefinedEstimate, group: str) -> Row:
+        def make() -> Estimate:
+            raise undefined
+
+        return estimate_row(self.estimator, self.prediction, make, n=0, events=0, group=group)
+
+    def _row(self, cohort: CohortTable, group: str | None, note: str) -> Row:
+        where = f"descriptive analysis {self.id} key estimator"
+        outcome = outcome_of(cohort, self.endpoint)
+        entry = outcome.entry(self.estimator, where, frozenset(("cutoff",)))
+        if (self.horizon_months is None and entry.horizon == "required") or (
+            self.horizon_months is not None and entry.horizon == "none"
+        ):
+            found = f"{self.estimator} of {self.endpoint}, horizon_months {self.horizon_months}"
+            raise InputError(where, found, f"a horizon: {entry.horizon}", REMEDY)
+        cutoff = cohort.cutoffs.get(self.prediction)
+        if "cutoff" in entry.needs and cutoff is None:
+            raise InputError("contract.json key cutoffs", f"no cut-off of {self.prediction}", "one", REMEDY)
+        n, events = outcome.counts(self.horizon_months)
+        settings = Settings(cohort.level, self.horizon_months, cutoff=cutoff)
+        sample = outcome.sample(cohort.numbers(self.prediction), settings)
+
+        def make() -> Estimate:
+            if not n:
+                raise nobody_in(group or "known outcome")
+            return entry.estimate(sample)
+
+        note = outcome.left_out + note
+        return estimate_row(self.estimator, self.prediction, make, n=n, events=events, group=group, note=note)
+
+
+def _heterogeneity(rows: list[Row]) -> GroupTest:
+    """Test estimates in separate patients: ratios on the log scale, everything else on its own.
+
+    Raises:
+        UndefinedEstimate: Fewer than two estimates; one without standard error.
+    """
+    if len(rows) < 2:
+        raise UndefinedEstimate(f"{len(rows)} subgroups with an estimate, two or more are compared", too_few=True)
+    if any(row["standard_error"] is None for row in rows):
+        raise UndefinedEstimate("the estimates have no standard error")
+    scales = ["log" if row["scale"] == "log" else "identity" for row in rows]
+    effects = [on_scale(row["value"], scale) for row, scale in zip(rows, scales, strict=True)]  # type: ignore[arg-type]
+    errors = [
+        row["standard_error"] * abs(derivative(row["value"], scale))  # type: ignore[arg-type]
+        for row, scale in zip(rows, scales, strict=True)
+    ]
+    return cochran_q(effects, errors)
