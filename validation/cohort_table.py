@@ -144,6 +144,17 @@ class CohortTable:
             raise InputError(f"protocol of {self.meta.name}", f"{name}, no column of numbers", "numbers", REMEDY)
         return self.table[name].to_numpy(dtype=np.float64)
 
+    def cutoff(self, prediction: str) -> float:
+        """Return the cut-off of a prediction, fixed on the development cohort.
+
+        Raises:
+            InputError: The model's contract has none.
+        """
+        if prediction not in self.cutoffs:
+            found = f"no cut-off of {prediction}"
+            raise InputError("contract.json key cutoffs", found, "one", "Name a prediction that has one.")
+        return float(self.cutoffs[prediction])
+
     def groups(self, text: str) -> Groups:
         """Return patients by group, as the module's first lines say.
 
@@ -163,10 +174,8 @@ class CohortTable:
             cases = self.cases(text)
             return Groups(("no", "yes"), np.where(np.isnan(cases), -1, cases).astype(np.intp))
         if text in self.predictions:
-            if text not in self.cutoffs:
-                raise InputError("contract.json key cutoffs", f"no cut-off of {text}", "one", "Name one that has one.")
             values = self.numbers(text)
-            high = (values >= self.cutoffs[text]).astype(np.intp)
+            high = (values >= self.cutoff(text)).astype(np.intp)
             return Groups(("low", "high"), np.where(np.isnan(values), -1, high))
         categories = self._categories(text)
         place = {category: index for index, category in enumerate(categories)}

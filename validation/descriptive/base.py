@@ -119,6 +119,7 @@ def estimate_row(
     events: int,
     group: str | None = None,
     note: str = "",
+    horizon: float | None = None,
 ) -> Row:
     """Return an estimate as a row; an undefined one has value null and says why.
 
@@ -130,6 +131,7 @@ def estimate_row(
         events: Events, or cases, among them.
         group: Part of the cohort; replaces the estimate's own.
         note: Added to the method, for instance who was left out.
+        horizon: That of an undefined estimate, if it has one.
     """
     try:
         estimate = asdict(make())
@@ -141,6 +143,7 @@ def estimate_row(
             "n": n,
             "events": events,
             "group": None,
+            "horizon": horizon,
         }
     else:
         estimate["method"] += note

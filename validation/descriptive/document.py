@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from validation.descriptive.quantities import BOUNDS, TESTS
+from validation.descriptive.quantities import AXES, BOUNDS, LINES, TESTS
 from validation.documents import read_json
 from validation.errors import InputError
+from validation.estimators.catalogue.entry import ANY
 from validation.evidence import (
     ABOUT,
     REMEDY,
@@ -27,7 +28,7 @@ _ROW_KEYS = frozenset(("quantity", "subject", "group", "n", "events"))
 _DEFINED_KEYS = _ROW_KEYS | frozenset(
     ("value", "lower", "upper", "level", "method", "scale", "horizon", "standard_error", "p_value")
 )
-_UNDEFINED_KEYS = _ROW_KEYS | frozenset(("value", "reason", "too_few"))
+_UNDEFINED_KEYS = _ROW_KEYS | frozenset(("value", "reason", "too_few", "horizon"))
 _TEST_KEYS = _ROW_KEYS | frozenset(("p_value", "statistic", "degrees_of_freedom", "method"))
 _UNDEFINED_TEST_KEYS = _ROW_KEYS | frozenset(("p_value", "reason", "too_few"))
 _CHARACTERISTIC_KEYS = frozenset(
@@ -58,7 +59,8 @@ def check_description(document: Mapping[str, Any], where: str) -> None:
 
     Raises:
         InputError: A missing or unknown key, a value outside its interval or its quantity's range, a P value outside
-            [0, 1], a table of characteristics that does not add up, series of unequal lengths, an id given twice.
+            [0, 1], a table of characteristics that does not add up, series of unequal lengths, a point outside its
+            interval or the range of its axis, an id given twice.
     """
     require_exactly(document, _KEYS, where)
     check_about(document, where)
@@ -120,6 +122,25 @@ def _check_figure(figure: Any, where: str) -> None:
         if not {"x", "y"} <= set(arrays) or len({len(values) for values in arrays.values()}) != 1:
             found = ", ".join(f"{key}: {len(values)}" for key, values in sorted(arrays.items()))
             raise InputError(here, found, "x and y, and arrays of one length", REMEDY)
+        ranges = {axis: AXES.get(figure[axis], ANY) for axis in ("x", "y")}
+        _check_points(arrays, ranges, "x" if figure["y"] == LINES else "y", here)
+
+
+def _check_points(
+    arrays: Mapping[str, Sequence[Any]], ranges: Mapping[str, tuple[float, float]], estimated: str, where: str
+) -> None:
+    """Refuse points that are no numbers, outside the range of their axis, or outside their own interval."""
+    for place in range(len(arrays["x"])):
+        point = {key: values[place] for key, values in arrays.items() if values[place] is not None}
+        require_numbers(point, tuple(point), f"{where} point {place}")
+        for axis, (low, high) in ranges.items():
+            if axis in point and not low <= point[axis] <= high:
+                found = f"{point[axis]}, which is impossible"
+                raise InputError(f"{where} point {place} key {axis}", found, f"{low:g} to {high:g}", REMEDY)
+        limits = [point[key] for key in ("lower", estimated, "upper") if key in point]
+        if limits != sorted(limits):
+            found = " > ".join(str(limit) for limit in limits)
+            raise InputError(f"{where} point {place}", found, "a value inside its interval", REMEDY)
 
 
 def _check_table(table: Any, where: str, predicted: int) -> None:

@@ -110,7 +110,7 @@ def survival_rows(
         return survival_at_horizon(curve, horizon, level=level)
 
     return [
-        estimate_row("survival", subject, lambda h=h: survival(h), n=n, events=events, group=label)  # type: ignore[misc]
+        estimate_row("survival", subject, lambda h=h: survival(h), n=n, events=events, group=label, horizon=h)  # type: ignore[misc]
         for h in horizons
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from validation.estimators.catalogue.binary import BINARY
 from validation.estimators.catalogue.bounds import BOUNDS as OF_ESTIMATORS
 from validation.estimators.catalogue.entry import ANY, POSITIVE, SIGNED_UNIT, UNIT
@@ -16,6 +18,10 @@ _OWN = {
     "difference": SIGNED_UNIT,
     "correlation": SIGNED_UNIT,
     "median": ANY,
+    "lower_quartile": ANY,
+    "upper_quartile": ANY,
+    "null_brier_t": UNIT,
+    "null_ibs": UNIT,
 }
 _PAIRED = {name for table in (BINARY, SURVIVAL) for name, entry in table.items() if entry.influence is not None}
 _DIFFERENCES = {
@@ -34,3 +40,27 @@ TESTS = frozenset(
         "proportional_hazards_test",
     )
 )
+
+AXES: dict[str, tuple[float, float]] = {
+    "1 - specificity": UNIT,
+    "sensitivity": UNIT,
+    "recall": UNIT,
+    "precision": UNIT,
+    "predicted risk": UNIT,
+    "observed risk": UNIT,
+    "observed risk of groups": UNIT,
+    "threshold": UNIT,
+    "net benefit": (-math.inf, 1.0),
+    "standardized net benefit": (-math.inf, 1.0),
+    "of 1000 patients": (0.0, 1000.0),
+    "share at high risk": UNIT,
+    "AUC": UNIT,
+    "Brier score": UNIT,
+    "months": POSITIVE,
+    "patients": POSITIVE,
+    "density": POSITIVE,
+}
+"""By label of an axis, the range outside which a point is impossible."""
+
+LINES = "line from the top"
+"""Vertical axis of a forest plot: its intervals are those of x."""

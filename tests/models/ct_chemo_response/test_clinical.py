@@ -16,6 +16,7 @@ from models.ct_chemo_response.clinical import (
 )
 from models.logistic import LogisticModel
 from tests.models.ct_chemo_response.tables import DL_LOG_ODDS, LOG_ODDS, NAMES, Patients, patients
+from validation.estimators.association.spearman import spearman
 from validation.estimators.discrimination.auc import auc
 from validation.estimators.estimate import UndefinedEstimate
 from validation.estimators.regression.lasso import stratified_folds
@@ -82,6 +83,16 @@ def test_spearman_filter_by_hand() -> None:
 
     assert spearman_filter(("a", "b", "c"), table) == (Correlated("b", "a", pytest.approx(-1.0)),)
     assert spearman_filter(("a",), table[:, :1]) == ()
+
+
+def test_spearman_filter_uses_the_coefficient_that_is_estimated_elsewhere() -> None:
+    """Ties and all, what the filter compares is the estimator's rank correlation."""
+    rng = np.random.default_rng(0)
+    first = np.round(rng.normal(size=60), 1)
+    second = np.round(first + 0.1 * rng.normal(size=60), 1)
+    (pair,) = spearman_filter(("a", "b"), np.column_stack([first, second]))
+
+    assert pair.correlation == pytest.approx(spearman(first, second).value, abs=1e-12)
 
 
 def test_covariates_that_cannot_be_fitted_alone_are_no_candidates() -> None:

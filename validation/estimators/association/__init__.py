@@ -1,0 +1,1 @@
+"""How strongly two numbers of the same patients go together."""
