@@ -23,7 +23,7 @@ from models.crossfit import CrossFitted, assign_folds, cross_fit
 from models.ct_chemo_response import CLINICAL, HORIZONS_MONTHS, LABEL, SPEC
 from models.ct_chemo_response.autoencoder import DeepSmoteParams
 from models.ct_chemo_response.clinical import fit_clinical_signature, fit_fusion
-from models.ct_chemo_response.deepsmote import oversample
+from models.ct_chemo_response.deepsmote import examples, oversample
 from models.ct_chemo_response.inputs import PREPROCESSING
 from models.ct_chemo_response.network import ResponseNetwork, load_pretrained
 from models.ct_chemo_response.overall_survival import fit_overall_survival
@@ -114,8 +114,8 @@ class CtChemoResponse:
             sources, weights = sources_digest(Path(__file__).parent), _pretrained_sha256(params)
             origin = f"{development.digest()} {sources} {weights}"
             trainer = Trainer(params, seed, worker, checkpoints, origin, progress)
-            task, made = _task(development, params), dict[str, Any]()
-            enlarge = _balancing(trainer, task, params.deepsmote, made)
+            task, made, shown = _task(development, params), dict[str, Any](), dict[str, Any]()
+            enlarge = _balancing(trainer, task, params.deepsmote, made, shown)
             fitted = cross_fit(trainer, task, development.patient_ids, status, fold, enlarge=enlarge)
             logit = fitted.outputs.astype(np.float64)
             risk_models, selection = fit_models(logit, fold, development)
@@ -132,6 +132,7 @@ class CtChemoResponse:
                 scores = _scores(development, logit, fold)
                 atomic.write_bytes(folder / "scores.parquet", scores.to_parquet(index=False))
                 risk_models.write(folder / "risk_models.json")
+                atomic.write_arrays(folder / "deepsmote.npz", shown[f"{task.name}/refit"])
                 atomic.write_json(folder / "training.json", facts)
                 trainer.discard_checkpoints()
 
@@ -221,7 +222,7 @@ def _flipped_and_turned(slices: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _balancing(
-    trainer: Trainer, task: Task, params: DeepSmoteParams, made: dict[str, Any]
+    trainer: Trainer, task: Task, params: DeepSmoteParams, made: dict[str, Any], shown: dict[str, Any]
 ) -> Callable[[str, Rows], tuple[Task, Rows]]:
     """Return what adds to a run's training images the synthetic ones that make both classes equally large.
 
@@ -230,12 +231,14 @@ def _balancing(
         task: Of the patients alone.
         params: Size and training of DeepSMOTE.
         made: Takes, by run, the number of synthetic images and the losses of the encoder-decoder.
+        shown: Takes, by run, a few images to look at.
     """
     images, status = task.inputs["ct"], task.targets["good_response"]
 
     def enlarge(run: str, rows: Rows) -> tuple[Task, Rows]:
         synthetic = oversample(trainer, f"{run}/deepsmote", images[rows], status[rows] == 1, params)
         count = len(synthetic.images)
+        shown[run] = examples(trainer, synthetic, images[rows])
         made[run] = {
             "patients": len(rows),
             "synthetic": count,
