@@ -67,3 +67,11 @@ def test_sources_digest_follows_the_sources(tmp_path: Path) -> None:
     (tmp_path / "network.py").write_text("x = 2\n")
 
     assert len({before, after, sources_digest(tmp_path)}) == 3
+
+
+def test_what_is_explained_after_training_is_no_source_of_it(tmp_path: Path) -> None:
+    """A changed declaration of maps trains nothing again."""
+    before = sources_digest(tmp_path)
+    (tmp_path / "maps.py").write_text("x = 1\n")
+
+    assert sources_digest(tmp_path) == before
