@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -149,14 +150,17 @@ def _subject(model: str, cohort_name: str) -> Subject:
 
 
 def require_replaceable(output: Path) -> None:
-    """Refuse, before any work, a folder that holds something else than an earlier explanation.
+    """Refuse, before any work, a folder that could not be written or holds something else than an earlier explanation.
 
     Raises:
-        InputError: It is no folder, or another file is in it.
+        InputError: It is no folder and cannot become one, or another file is in it.
     """
-    if not output.exists():
+    above = next(folder for folder in output.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        found = f"{above}, which is no folder that can be written to"
+    elif not output.exists():
         return
-    if not output.is_dir():
+    elif not output.is_dir():
         found = "a file"
     elif others := sorted(p.name for p in output.iterdir() if p.name not in (DOCUMENT, ARRAYS) and p.suffix != ".png"):
         found = f"a folder that holds {others[0]}"

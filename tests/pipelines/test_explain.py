@@ -271,6 +271,14 @@ def test_a_folder_of_other_things_is_never_replaced(repository: Path, kind: str)
     assert (output if kind == "file" else next(output.iterdir())).read_text() == "mine"
 
 
+def test_a_folder_that_cannot_be_made_is_refused_before_any_work(repository: Path) -> None:
+    """Below a file there is no room."""
+    with pytest.raises(
+        InputError, match=r"--output params.yaml/here: found .*params.yaml, which is no folder that can"
+    ):
+        explain(MODEL, COHORT, (), Path("params.yaml/here"))
+
+
 def test_an_interruption_leaves_the_former_explanation(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures appear all at once; breaking off while the second is drawn changes nothing."""
     explain(MODEL, COHORT, [f"{COHORT}-0000"], OUTPUT)
