@@ -16,13 +16,12 @@ import torch
 from models import atomic
 
 NOT_TRAINING = ("__init__.py", "gradcam.py", "onnx_export.py", "runtime.py")  # the list of models, and what comes after
-MAPS = "maps.py"  # in a model's package: which scores of the trained networks are explained
 
 
 def training_sources(package: Path) -> list[Path]:
-    """Return the Python sources that train a model: of its package, and of what it shares with the others."""
+    """Return the Python sources of one model's package, and of the training that it shares with the others."""
     shared = [path for path in Path(__file__).parent.glob("*.py") if path.name not in NOT_TRAINING]
-    return sorted([*shared, *(path for path in package.glob("*.py") if path.name != MAPS)])
+    return sorted([*shared, *package.glob("*.py")])
 
 
 def sources_digest(package: Path) -> str:

@@ -30,7 +30,7 @@ class ActivationMap:
 class ScoreMap:
     """One map that a model declares: which score is explained, and where in the signature it is computed.
 
-    A model's `maps.py` returns these for a training folder; `ModelSpec.maps_path` names the function.
+    A model's file in `models/maps/` returns these for a training folder; `ModelSpec.maps_path` names the function.
 
     Attributes:
         name: Name of the map, unique in the model; letters, digits and _, as it becomes part of file names.

@@ -46,8 +46,9 @@ def test_every_test_says_what_must_hold() -> None:
 def test_every_model_has_its_files() -> None:
     """One pattern: spec, inputs, network, signature, system, maps, card and protocol."""
     for name in MODELS:
-        for file in ("__init__.py", "inputs.py", "network.py", "signature.py", "system.py", "maps.py", "card.md"):
+        for file in ("__init__.py", "inputs.py", "network.py", "signature.py", "system.py", "card.md"):
             assert (ROOT / "models" / name / file).is_file(), f"{name}/{file}"
+        assert (ROOT / "models/maps" / f"{name}.py").is_file(), name
         assert (ROOT / "validation/protocols" / f"{name}.yaml").is_file(), name
 
 

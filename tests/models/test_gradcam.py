@@ -11,9 +11,9 @@ import torch
 from monai.visualize.class_activation_maps import GradCAM
 from torch import Tensor, nn
 
-from models.ct_stroma_survival.maps import LAYERS
 from models.ct_stroma_survival.network import build_network
 from models.gradcam import ScoreMap, explained, grad_cam
+from models.maps.ct_stroma_survival import LAYERS
 from models.mri_distant_metastasis.network import SequenceNetwork
 
 

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from models.ct_stroma_survival import CLINICAL, RISK_MODELS, SPEC
-from models.ct_stroma_survival.maps import maps
 from models.ct_stroma_survival.signature import MODEL_COVARIATES
 from models.ct_stroma_survival.system import SYSTEM, fit_risk_models
 from models.gradcam import explained
+from models.maps.ct_stroma_survival import maps
 from models.risk_models import RiskModels
 from models.system import DevelopmentSet, FollowUp
 from tests.models.conftest import TrainedModel

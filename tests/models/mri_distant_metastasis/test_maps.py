@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.gradcam import grad_cam
-from models.mri_distant_metastasis.maps import maps
+from models.maps.mri_distant_metastasis import maps
 from models.mri_distant_metastasis.network import SequenceNetwork
 
 SIDE = 28  # of the square, in pixels
