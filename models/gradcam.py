@@ -26,6 +26,54 @@ class ActivationMap:
     reason: str | None
 
 
+@dataclass(frozen=True)
+class ScoreMap:
+    """One map that a model declares: which score is explained, and where in the signature it is computed.
+
+    A model's file in `models/maps/` returns these for a training folder; `ModelSpec.maps_path` names the function.
+
+    Attributes:
+        name: Name of the map, unique in the model; letters, digits and _, as it becomes part of file names.
+        explains: What is shown, for people: "what raises t2w_prob: distant metastasis is likelier".
+        output: Output of the spec, a scalar per patient, that rises and falls with the score.
+        input: Image input of the spec; the network takes it and nothing else.
+        network: Name of the network in the signature, as in `signature.named_modules()`.
+        layer: Name of the layer in the network.
+        column: Column of the score among those of the network, (1, K); 0 of a network with one score.
+        lowers: Explain what lowers the score, and so the output: its negative is what the map is of.
+    """
+
+    name: str
+    explains: str
+    output: str
+    input: str
+    network: str
+    layer: str
+    column: int = 0
+    lowers: bool = False
+
+    def score(self, scores: Tensor) -> Tensor:
+        """Return the value to explain, (1,), of the scores of one patient, (1,) or (1, K)."""
+        picked = scores.reshape(len(scores), -1)[:, self.column]
+        return -picked if self.lowers else picked
+
+
+def explained(signature: nn.Module, declared: ScoreMap, image: NDArray[np.float32]) -> ActivationMap:
+    """Return a declared map of one patient.
+
+    Args:
+        signature: The trained signature, as `System.signature` returns it.
+        declared: One of the model's maps.
+        image: (channels, rows, columns), the pre-processed input `declared.input`.
+
+    Raises:
+        AttributeError: The signature has no such network.
+        ValueError: As `grad_cam`.
+    """
+    network = signature.get_submodule(declared.network)
+    return grad_cam(network, declared.layer, torch.from_numpy(image)[None], declared.score)
+
+
 def grad_cam(
     network: nn.Module, layer: str, image: Tensor, score: Callable[[Any], Tensor] = lambda output: output
 ) -> ActivationMap:
@@ -57,7 +105,7 @@ def grad_cam(
     resized = nn.functional.interpolate(raised, size=image.shape[2:], mode="bilinear", align_corners=False)[0, 0]
     largest = resized.max()
     if largest <= 0:
-        return ActivationMap(None, f"nothing in layer {layer} raises the score: the map is zero everywhere")
+        return ActivationMap(None, f"nothing in layer {layer} moves the score that way: the map is zero everywhere")
     return ActivationMap((resized / largest).cpu().numpy(), None)
 
 

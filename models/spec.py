@@ -69,6 +69,8 @@ class ModelSpec:
         outputs: ONNX outputs.
         prepare_path: Dotted path "module:function" of the pre-processing; that module imports neither torch nor MONAI.
         system_path: Dotted path "module:object" of the training system (imports torch); see `models.system.System`.
+        maps_path: Dotted path "module:function" (imports torch) from a training folder to what Grad-CAM explains of the
+            model trained into it, a tuple of `models.gradcam.ScoreMap`.
     """
 
     name: str
@@ -82,6 +84,7 @@ class ModelSpec:
     outputs: tuple[TensorSpec, ...]
     prepare_path: str
     system_path: str
+    maps_path: str
     other_endpoints: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
 

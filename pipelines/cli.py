@@ -112,6 +112,47 @@ def predict(
     raise typer.Exit(predict_with_registered(name, alias, folder, output))
 
 
+@app.command()
+def explain(
+    model: Model,
+    cohort: Annotated[str, typer.Argument(help="Cohort in data/cohorts.", show_default=False)],
+    patient: Annotated[list[str] | None, typer.Option(help="Patient to explain; repeat.", show_default=False)] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder to write; explanations/MODEL/COHORT.", show_default=False),
+    ] = None,
+) -> None:
+    """Draw where a model's networks found what moved their scores (Grad-CAM), for some patients of a cohort.
+
+    Without --patient: those with the highest and the lowest value of each score in predictions/MODEL/COHORT.parquet, or
+    the first four of the cohort. Reads training/MODEL, artifacts/MODEL where it exists, the cohort (never its outcomes)
+    and the predictions; writes a PNG per patient and map, maps.npz and maps.json. The maps are no evidence; no gate
+    looks at them. Exits with 0 when done (patients that could not be processed are listed with the reason), 2 on bad
+    input, 4 on an internal error.
+    """
+    from pipelines.commands import explain_model
+
+    raise typer.Exit(explain_model(model, cohort, patient or (), output))
+
+
+@app.command()
+def deepsmote(
+    model: Model,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="PNG to write; explanations/MODEL/deepsmote.png.", show_default=False),
+    ] = None,
+) -> None:
+    """Draw images that DeepSMOTE made in a training beside the real crops they were made from.
+
+    Reads training/MODEL/deepsmote.npz, which a training with DeepSMOTE leaves; writes one PNG. Exits with 0 when done,
+    2 on bad input, 4 on an internal error.
+    """
+    from pipelines.commands import draw_synthetic_images
+
+    raise typer.Exit(draw_synthetic_images(model, output))
+
+
 Name = str | None
 Names = list[str] | None
 Numbers = list[float] | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,30 @@ def show_status(as_json: bool) -> int:
     typer.echo(
         json.dumps([asdict(v) for v in values], indent=2, ensure_ascii=False) if as_json else status_table(values)
     )
+    return 0
+
+
+def explain_model(model: str, cohort: str, patients: Sequence[str], output: Path | None) -> int:
+    """Draw what a model looked at in some patients, and list the patients or maps that are missing."""
+    from pipelines.explain import explain, summary
+    from pipelines.layout import explanation_folder
+
+    folder = explanation_folder(model, cohort) if output is None else output
+    maps, failed = explain(model, cohort, patients, folder)
+    typer.echo("\n".join(summary(maps, failed, folder)))
+    return 0
+
+
+def draw_synthetic_images(model: str, output: Path | None) -> int:
+    """Draw images that DeepSMOTE made in the training of a model."""
+    from pipelines.deepsmote import draw_deepsmote
+    from pipelines.layout import deepsmote_sheet
+
+    path = deepsmote_sheet(model) if output is None else output
+    if output is not None:
+        _require_writable(output)
+    count = draw_deepsmote(model, path)
+    typer.echo(f"{path}: {count} real crops with what DeepSMOTE made of them")
     return 0
 
 

@@ -35,6 +35,16 @@ def checkpoint_folder(model: str) -> Path:
     return Path("checkpoints") / model
 
 
+def explanation_folder(model: str, cohort: str) -> Path:
+    """Pictures, arrays and document of the maps of some patients; local, never an input of anything else."""
+    return Path("explanations") / model / cohort
+
+
+def deepsmote_sheet(model: str) -> Path:
+    """Picture of the images that DeepSMOTE made in training; local, never an input of anything else."""
+    return Path("explanations") / model / "deepsmote.png"
+
+
 def artifact_folder(model: str) -> Path:
     """The folder that ships."""
     return Path("artifacts") / model

@@ -25,6 +25,7 @@ NO_INFLUENCE = {
     "pipelines/writing.py": "renames what is finished",
     "registry/errors.py": "messages",
     "registry/tracking.py": "tracking of a training, which never changes its result",
+    "models/maps": "what is explained of a trained network; no DVC stage draws",
 }
 AFTER_TRAINING = "used by the export of the trained model only"
 IN_TRAINING = "shapes training/<model>, which is a dependency itself"

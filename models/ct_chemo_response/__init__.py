@@ -87,4 +87,5 @@ SPEC = ModelSpec(
     ),
     prepare_path="models.ct_chemo_response.inputs:prepare",
     system_path="models.ct_chemo_response.system:SYSTEM",
+    maps_path="models.maps.ct_chemo_response:maps",
 )

@@ -13,6 +13,7 @@ from models.reproducibility import derived_seed, reproducible
 from models.training import Trainer
 
 Rows = NDArray[np.intp]
+SHOWN = 6  # real images in the file of examples
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +86,48 @@ def oversample(
         made = smote(codes, len(case) - 2 * len(minority), params.neighbours, rng)
         synthetic = fitted.decode(made.codes).astype(images.dtype)
     return Oversampled(synthetic, rarer, minority[made.first], minority[made.second], made.position, fitted)
+
+
+def examples(trainer: Trainer, made: Oversampled, images: Images) -> dict[str, NDArray[Any]]:
+    """Return a few real images beside what the encoder-decoder makes of them, for people to look at.
+
+    The first parents of synthetic images, none twice, evenly spread over the images given; where nothing was made, as
+    the classes were equally large, images evenly spread. No chance is involved, so a resumed training shows the same.
+
+    Args:
+        trainer: Gives threads and device.
+        made: What `oversample` returned.
+        images: (n, channels, rows, columns), what it was given.
+
+    Returns:
+        Middle channels, 0 to 255, uint8 (k, rows, columns): "real", and what becomes of each, "reconstructed"; of as
+        many or none "synthetic" and "neighbour", the second parent. "position" (k,), float32: where the synthetic image
+        lies between real (0) and neighbour (1). "case" (): the class of all of them, unless nothing was made.
+    """
+    _, order = np.unique(made.first, return_index=True)  # of each first parent the first synthetic image
+    chosen = order[_spread(len(order))]
+    real = made.first[chosen] if len(chosen) else _spread(len(images))
+    with reproducible(trainer.params.threads, trainer.worker.device):
+        reconstructed = made.autoencoder.reconstruct(images[real])
+    pictures = {
+        "real": images[real],
+        "reconstructed": reconstructed,
+        "synthetic": made.images[chosen],
+        "neighbour": images[made.second[chosen]],
+    }
+    shown: dict[str, NDArray[Any]] = {name: _eight_bits(picture) for name, picture in pictures.items()}
+    return {**shown, "position": made.position[chosen], "case": np.array(made.case)}
+
+
+def _spread(count: int) -> Rows:
+    """Return at most `SHOWN` of the numbers 0 to count - 1, evenly spread."""
+    return np.linspace(0, count - 1, min(SHOWN, count)).round().astype(np.intp)
+
+
+def _eight_bits(images: Images) -> NDArray[np.uint8]:
+    """Return the middle channel of images, intensities 0 to 1, as 0 to 255."""
+    middle = images[:, images.shape[1] // 2].astype(np.float32)
+    return (255 * middle).round().astype(np.uint8)
 
 
 def smote(codes: NDArray[np.float32], count: int, neighbours: int, rng: np.random.Generator) -> Interpolation:

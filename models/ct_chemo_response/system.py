@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from torch import Tensor, nn
 
+from models import atomic
 from models.augmentation import StackAugmentation
 from models.checkpoints import sources_digest
 from models.crossfit import CrossFitted, assign_folds, cross_fit
 from models.ct_chemo_response import CLINICAL, HORIZONS_MONTHS, LABEL, SPEC
 from models.ct_chemo_response.autoencoder import DeepSmoteParams
 from models.ct_chemo_response.clinical import fit_clinical_signature, fit_fusion
-from models.ct_chemo_response.deepsmote import oversample
+from models.ct_chemo_response.deepsmote import examples, oversample
 from models.ct_chemo_response.inputs import PREPROCESSING
 from models.ct_chemo_response.network import ResponseNetwork, load_pretrained
 from models.ct_chemo_response.overall_survival import fit_overall_survival
@@ -37,8 +38,8 @@ FEWEST_FOLDS = 3  # the folds of the cross-fitting are those of the LASSO too
 FLIPS = StackAugmentation(shift_px=0.0, zoom=0.0, intensity=0.0)
 METHOD = (
     "logistic models of a good response and Cox model of death (Efron ties, Breslow baseline hazard read as a step "
-    "function) on out-of-fold logits of the network and covariates of the development patients; cut-off of dlcs_prob "
-    "by Youden index on these patients, of lp_os their median"
+    "function) on out-of-fold logits of the network and covariates of the development patients; cut-offs of "
+    "the probabilities by Youden index on these patients, of lp_os their median"
 )
 
 
@@ -104,8 +105,8 @@ class CtChemoResponse:
             sources, weights = sources_digest(Path(__file__).parent), pretrained_sha256(params.pretrained)
             origin = f"{development.digest()} {sources} {weights}"
             trainer = Trainer(params, seed, worker, checkpoints, origin, progress)
-            task, made = _task(development, params), dict[str, Any]()
-            enlarge = _balancing(trainer, task, params.deepsmote, made)
+            task, made, shown = _task(development, params), dict[str, Any](), dict[str, Any]()
+            enlarge = _balancing(trainer, task, params.deepsmote, made, shown)
             fitted = cross_fit(trainer, task, development.patient_ids, status, fold, enlarge=enlarge)
             logit = fitted.outputs.astype(np.float64)
             risk_models, selection = fit_models(logit, fold, development)
@@ -119,6 +120,8 @@ class CtChemoResponse:
                 }
                 covariates = pd.DataFrame(development.inputs["covariates"].astype(np.float64), columns=list(CLINICAL))
                 predictions = out_of_fold(_scores(development, logit, fold), covariates, risk_models)
+                folder.mkdir(parents=True, exist_ok=True)
+                atomic.write_arrays(folder / "deepsmote.npz", shown[f"{task.name}/refit"])
                 write_results(folder, fitted.refitted.state, predictions, risk_models, facts)
                 trainer.discard_checkpoints()
 
@@ -163,7 +166,10 @@ def fit_models(
     table = pd.DataFrame(np.column_stack([logit, covariates]), columns=list(COLUMNS))
     dlcs_prob = dlcs.model.probability(table.loc[known, list(dlcs.model.names)].to_numpy())
     lp_os = survival.model.linear_predictor(table[list(survival.model.names)].to_numpy())
-    cutoffs = {"dlcs_prob": youden_cutoff(good, dlcs_prob).value, "lp_os": float(np.median(lp_os))}
+    clinical_prob = clinical.model.probability(table.loc[known, list(clinical.model.names)].to_numpy())
+    by_youden = {"dl_prob": expit(logit[known]), "clinical_prob": clinical_prob, "dlcs_prob": dlcs_prob}
+    cutoffs = {name: youden_cutoff(good, probability).value for name, probability in by_youden.items()}
+    cutoffs["lp_os"] = float(np.median(lp_os))
     logistic = {"clinical": clinical.model, "dlcs": dlcs.model}
     selection = {"clinical": clinical.to_dict(), "dlcs": dlcs.to_dict(), "os": survival.to_dict()}
     return RiskModels({"os": survival.model}, cutoffs, METHOD, logistic), selection
@@ -198,7 +204,7 @@ def _flipped_and_turned(slices: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _balancing(
-    trainer: Trainer, task: Task, params: DeepSmoteParams, made: dict[str, Any]
+    trainer: Trainer, task: Task, params: DeepSmoteParams, made: dict[str, Any], shown: dict[str, Any]
 ) -> Callable[[str, Rows], tuple[Task, Rows]]:
     """Return what adds to a run's training images the synthetic ones that make both classes equally large.
 
@@ -207,12 +213,14 @@ def _balancing(
         task: Of the patients alone.
         params: Size and training of DeepSMOTE.
         made: Takes, by run, the number of synthetic images and the losses of the encoder-decoder.
+        shown: Takes, by run, a few images to look at.
     """
     images, status = task.inputs["ct"], task.targets["good_response"]
 
     def enlarge(run: str, rows: Rows) -> tuple[Task, Rows]:
         synthetic = oversample(trainer, f"{run}/deepsmote", images[rows], status[rows] == 1, params)
         count = len(synthetic.images)
+        shown[run] = examples(trainer, synthetic, images[rows])
         made[run] = {
             "patients": len(rows),
             "synthetic": count,

@@ -72,4 +72,5 @@ SPEC = ModelSpec(
     ),
     prepare_path="models.ct_stroma_survival.inputs:prepare",
     system_path="models.ct_stroma_survival.system:SYSTEM",
+    maps_path="models.maps.ct_stroma_survival:maps",
 )

@@ -20,7 +20,6 @@ TRUNKS = ("se_resnet50", "vgg16", "densenet121")
 SHARED = 256
 HEAD = 64
 L2 = 0.02
-GRAD_CAM_LAYERS = {"se_resnet50": "trunk.resnet.layer4", "vgg16": "trunk.layers", "densenet121": "trunk.layers"}
 
 
 def score_names(tasks: Tasks) -> tuple[str, ...]:

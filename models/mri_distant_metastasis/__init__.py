@@ -75,4 +75,5 @@ SPEC = ModelSpec(
     ),
     prepare_path="models.mri_distant_metastasis.inputs:prepare",
     system_path="models.mri_distant_metastasis.system:SYSTEM",
+    maps_path="models.maps.mri_distant_metastasis:maps",
 )

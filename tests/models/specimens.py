@@ -55,6 +55,7 @@ MORE: dict[str, dict[str, Any]] = {  # what a model's own training parameters ad
         "deepsmote_neighbours": 3,
     },
 }
+MORE_FILES = {"ct_chemo_response": {"deepsmote.npz"}}  # what a model's training leaves besides the files of all
 
 
 def params(**changes: Any) -> TrainingParams:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from models import atomic
@@ -51,4 +53,26 @@ def test_write_json_refuses_nan(tmp_path: Path) -> None:
     """JSON has no NaN; nothing is written."""
     with pytest.raises(ValueError, match="Out of range float values"):
         atomic.write_json(tmp_path / "a.json", {"a": float("nan")})
+    assert not list(tmp_path.iterdir())
+
+
+def test_write_arrays_depends_on_the_arrays_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal arrays give equal bytes, years apart and in any order; numpy reads them as they were."""
+    arrays = {"b": np.arange(6, dtype=np.uint8).reshape(2, 3), "a": np.array(True), "c": np.empty((0, 2), np.float32)}
+    atomic.write_arrays(tmp_path / "a.npz", arrays)
+    later = time.gmtime(2_000_000_000)
+    monkeypatch.setattr(time, "localtime", lambda *_: later)
+    atomic.write_arrays(tmp_path / "b.npz", dict(reversed(arrays.items())))
+
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as read:
+        assert set(read) == set(arrays)
+        assert all(read[name].dtype == array.dtype for name, array in arrays.items())
+        assert all(np.array_equal(read[name], array) for name, array in arrays.items())
+
+
+def test_write_arrays_refuses_objects(tmp_path: Path) -> None:
+    """What would need pickle to be read is not written."""
+    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+        atomic.write_arrays(tmp_path / "a.npz", {"a": np.array([None])})
     assert not list(tmp_path.iterdir())

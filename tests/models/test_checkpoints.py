@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.checkpoints import load_checkpoint, run_key, save_checkpoint, serialised, sources_digest
+from models.checkpoints import load_checkpoint, run_key, save_checkpoint, serialised, sources_digest, training_sources
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -67,3 +67,11 @@ def test_sources_digest_follows_the_sources(tmp_path: Path) -> None:
     (tmp_path / "network.py").write_text("x = 2\n")
 
     assert len({before, after, sources_digest(tmp_path)}) == 3
+
+
+def test_what_is_explained_after_training_is_no_source_of_it(tmp_path: Path) -> None:
+    """A changed declaration of maps trains nothing again."""
+    sources = training_sources(tmp_path)
+
+    assert any(path.name == "training.py" for path in sources)
+    assert not any("maps" in path.parts or path.name == "gradcam.py" for path in sources)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,12 @@ import pytest
 import torch
 
 from models import MODELS
+from models.gradcam import ScoreMap, explained
 from models.onnx_export import parity
 from models.runtime import OnnxModel
+from models.spec import load_dotted
 from tests.models.conftest import IDENTITY, TrainedModel
-from tests.models.specimens import Notebook, folder_bytes, model_inputs, model_params
+from tests.models.specimens import MORE_FILES, Notebook, folder_bytes, model_inputs, model_params
 
 ROOT = Path(__file__).parent.parent.parent
 HEADINGS = (
@@ -37,10 +41,11 @@ HEADINGS = (
 
 
 def test_training_writes_everything_and_leaves_no_checkpoint(trained: TrainedModel) -> None:
-    """After training the four files are there, no temporary file is, and the checkpoints are gone."""
+    """After training the model's files are there, no temporary file is, and the checkpoints are gone."""
     names = {path.name for path in trained.folder.iterdir()}
+    expected = {"weights.pt", "scores.parquet", "risk_models.json", "training.json"}
 
-    assert {"weights.pt", "scores.parquet", "risk_models.json", "training.json"} == names
+    assert expected | MORE_FILES.get(trained.spec.name, set()) == names
     assert not list((trained.folder.parent / "checkpoints").iterdir())
     assert trained.progress.epochs
 
@@ -72,6 +77,77 @@ def test_same_seed_gives_the_same_files_and_another_seed_other_weights(trained: 
 
     assert folder_bytes(trained.folder) == folder_bytes(tmp_path / "again")
     assert folder_bytes(trained.folder)["weights.pt"] != folder_bytes(tmp_path / "other")["weights.pt"]
+
+
+class StopsAtRefit(Notebook):
+    """Progress that breaks the training off once the folds are done and the last network has begun."""
+
+    def epoch(self, run: str, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Keep one epoch, or break off."""
+        super().epoch(run, epoch, metrics)
+        if run.endswith("/refit"):
+            raise KeyboardInterrupt
+
+
+def test_training_resumed_after_an_interruption_gives_the_same_files(trained: TrainedModel, tmp_path: Path) -> None:
+    """What was broken off leaves no result; resumed, it ends in the very bytes of a training in one go."""
+    given, folder, before, after = model_params(trained.spec), tmp_path / "training", StopsAtRefit(), Notebook()
+    with pytest.raises(KeyboardInterrupt):
+        trained.system.train(trained.development, given, 1, folder, tmp_path / "checkpoints", before)
+    assert not folder.exists()
+    trained.system.train(trained.development, given, 1, folder, tmp_path / "checkpoints", after)
+    finished = {run for run, _, _ in before.epochs if not run.endswith(("/refit", "/deepsmote"))}
+
+    assert finished
+    assert finished.isdisjoint(run for run, _, _ in after.epochs)
+    assert folder_bytes(trained.folder) == folder_bytes(folder)
+
+
+def declared_maps(trained: TrainedModel) -> tuple[ScoreMap, ...]:
+    """What Grad-CAM explains of a model."""
+    found: tuple[ScoreMap, ...] = load_dotted(trained.spec.maps_path)(trained.folder)
+    return found
+
+
+def test_maps_are_of_scalar_outputs_and_image_inputs(trained: TrainedModel) -> None:
+    """Each model declares at least one map, by names of its own spec; map names fit into file names."""
+    declared = declared_maps(trained)
+    scalars = {tensor.name for tensor in trained.spec.outputs if tensor.shape == ()}
+    images = {tensor.name for tensor in trained.spec.inputs if len(tensor.shape) == 3}
+
+    assert declared
+    assert len({one.name for one in declared}) == len(declared)
+    for one in declared:
+        assert re.fullmatch(r"[a-z0-9_]+", one.name)
+        assert one.output in scalars
+        assert one.input in images
+        assert one.explains.startswith(f"what {'lowers' if one.lowers else 'raises'} {one.output}")
+
+
+def test_the_score_explained_is_that_of_what_ships(trained: TrainedModel) -> None:
+    """Among patients the score picked from the network rises, or falls, with the output of the ONNX file."""
+    inputs, signature = model_inputs(trained.spec, 8), trained.system.signature(trained.folder)
+    shipped = OnnxModel(trained.artifact / "model.onnx").run(inputs)
+
+    for one in declared_maps(trained):
+        with torch.inference_mode():
+            scores = signature.get_submodule(one.network)(torch.from_numpy(inputs[one.input]))
+        order = np.argsort([float(one.score(scores[[row]])) for row in range(8)])
+        expected = np.argsort(shipped[one.output])
+        np.testing.assert_array_equal(order, expected[::-1] if one.lowers else expected, err_msg=one.name)
+
+
+def test_every_map_lies_on_the_input_or_has_a_reason(trained: TrainedModel) -> None:
+    """A map has the pixels of the image and runs up to 1; of a few patients and maps not all are without."""
+    inputs, signature = model_inputs(trained.spec, 4), trained.system.signature(trained.folder)
+    found = [(image, explained(signature, one, image)) for one in declared_maps(trained) for image in inputs[one.input]]
+
+    for image, result in found:
+        assert (result.values is None) == (result.reason is not None)
+        if result.values is not None:
+            assert result.values.shape == image.shape[1:]
+            assert (result.values.min() >= 0, result.values.max()) == (True, 1)
+    assert any(result.values is not None for _, result in found)
 
 
 def test_every_parameter_gets_a_gradient(trained: TrainedModel) -> None:

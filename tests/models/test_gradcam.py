@@ -11,8 +11,9 @@ import torch
 from monai.visualize.class_activation_maps import GradCAM
 from torch import Tensor, nn
 
-from models.ct_stroma_survival.network import GRAD_CAM_LAYERS, build_network
-from models.gradcam import grad_cam
+from models.ct_stroma_survival.network import build_network
+from models.gradcam import ScoreMap, explained, grad_cam
+from models.maps.ct_stroma_survival import LAYERS
 from models.mri_distant_metastasis.network import SequenceNetwork
 
 
@@ -104,14 +105,14 @@ def test_is_monais_grad_cam_on_the_mri_network() -> None:
 
 
 @pytest.mark.parametrize("column", [0, 1])
-@pytest.mark.parametrize("trunk", list(GRAD_CAM_LAYERS))
+@pytest.mark.parametrize("trunk", list(LAYERS))
 def test_explains_both_tasks_of_every_ct_trunk(trunk: str, column: int) -> None:
     """Each score of a network with several outputs has a map of its own."""
     torch.manual_seed(1)
     plain = {} if trunk == "se_resnet50" else {"multiscale": False, "attention": False}
     network = build_network(trunk, width=0.25, **plain)
     image = torch.rand(1, 1, 112, 112)
-    signs = [grad_cam(network, GRAD_CAM_LAYERS[trunk], image, lambda o, s=s: s * o[0][:, column]) for s in (1, -1)]
+    signs = [grad_cam(network, LAYERS[trunk], image, lambda o, s=s: s * o[0][:, column]) for s in (1, -1)]
     maps = [result.values for result in signs if result.values is not None]
 
     assert maps
@@ -150,7 +151,7 @@ def test_score_that_everything_lowers() -> None:
     result = grad_cam(TwoChannels((-1.0, -1.0)), "act", IMAGE)
 
     assert result.values is None
-    assert result.reason == "nothing in layer act raises the score: the map is zero everywhere"
+    assert result.reason == "nothing in layer act moves the score that way: the map is zero everywhere"
 
 
 @pytest.mark.parametrize(
@@ -172,3 +173,16 @@ def test_refuses_what_it_cannot_explain(layer: str, image: Tensor, score: Any, m
         grad_cam(network, layer, image, score)
 
     assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_a_declared_map_is_that_of_its_network_column_and_sign() -> None:
+    """By name in the signature; the sign decides whether what raises or what lowers the score is shown."""
+    signature = nn.ModuleDict({"network": nn.Sequential(TwoChannels((1.0, -1.0)), nn.Unflatten(0, (1, 1)))})
+    image = IMAGE[0].numpy()
+    raises, lowers = (ScoreMap("m", "", "", "", "network", "0.act", 0, lowers=sign) for sign in (False, True))
+
+    np.testing.assert_allclose(explained(signature, raises, image).values, [[0.25, 0], [1, 0]], atol=1e-6)
+    np.testing.assert_allclose(explained(signature, lowers, image).values, [[0, 0.25], [0, 1]], atol=1e-6)
+    assert ScoreMap("m", "", "", "", "", "", 1).score(torch.tensor([[1.0, 2.0]])).tolist() == [2.0]
+    with pytest.raises(AttributeError, match="no attribute `elsewhere`"):
+        explained(signature, ScoreMap("m", "", "", "", "elsewhere", "act"), image)

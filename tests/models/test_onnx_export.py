@@ -24,6 +24,7 @@ SPEC = ModelSpec(
     outputs=(TensorSpec("double", (3,), ""), TensorSpec("root", (3,), "")),
     prepare_path="",
     system_path="",
+    maps_path="",
 )
 
 

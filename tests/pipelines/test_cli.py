@@ -9,7 +9,7 @@ import typer
 
 from pipelines.cli import app
 
-HEAVY = ("torch", "monai", "mlflow", "great_expectations", "onnxruntime", "pandas", "SimpleITK")
+HEAVY = ("torch", "monai", "mlflow", "great_expectations", "onnxruntime", "pandas", "SimpleITK", "matplotlib")
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
 
@@ -53,7 +53,7 @@ def test_help_loads_nothing_heavy() -> None:
 )
 def test_predicting_and_judging_import_neither_torch_nor_monai(modules: str) -> None:
     """What runs at other hospitals and in continuous integration needs no deep-learning framework."""
-    assert modules_after(f"import {modules}").isdisjoint({"torch", "monai", "mlflow"})
+    assert modules_after(f"import {modules}").isdisjoint({"torch", "monai", "mlflow", "matplotlib"})
 
 
 def test_misuse_exits_with_2() -> None:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.ct_chemo_response.autoencoder import Autoencoder, DeepSmoteParams, FittedAutoencoder, fit_autoencoder
-from models.ct_chemo_response.deepsmote import Oversampled, oversample, smote
+from models.ct_chemo_response.deepsmote import SHOWN, Oversampled, examples, oversample, smote
 from models.training import Trainer
 from tests.models.small_task import small_trainer
 from tests.models.specimens import Notebook
@@ -168,6 +168,35 @@ def test_reconstructions_are_pairs_for_a_figure(trainer: Trainer) -> None:
 
     assert reconstructed.shape == images.shape
     assert ((reconstructed - images) ** 2).mean() < 0.5 * images.var(axis=0).mean()
+
+
+def test_examples_show_each_synthetic_image_below_its_parent(trainer: Trainer) -> None:
+    """Real crops differ, each is a first parent; below it its reconstruction, what was made of it, and the second."""
+    images, _ = blobs()
+    result = made(trainer)
+    shown = examples(trainer, result, images)
+    middle = (255 * images[:, 1]).round().astype(np.uint8)
+    rows = [int(np.flatnonzero((middle == real).all(axis=(1, 2)))[0]) for real in shown["real"]]
+
+    assert len(set(rows)) == len(rows) == min(SHOWN, len(set(result.first.tolist())))
+    for place, row in enumerate(rows):
+        of_row = np.flatnonzero(result.first == row)[0]
+        np.testing.assert_array_equal(shown["neighbour"][place], middle[result.second[of_row]])
+        np.testing.assert_array_equal(shown["synthetic"][place], (255 * result.images[of_row, 1]).round())
+        assert shown["position"][place] == result.position[of_row]
+    expected = 255 * result.autoencoder.reconstruct(images[rows])[:, 1]
+    np.testing.assert_allclose(shown["reconstructed"], expected, atol=0.6)
+    assert {shown[name].dtype for name in ("real", "reconstructed", "synthetic", "neighbour")} == {np.dtype(np.uint8)}
+    assert bool(shown["case"]) is True
+
+
+def test_examples_of_balanced_classes_are_real_images_alone(trainer: Trainer) -> None:
+    """Where nothing was made there is still something to compare: crops and their reconstructions."""
+    images, _ = blobs()
+    shown = examples(trainer, oversample(trainer, "run", images, np.arange(40) % 2 == 0, PARAMS), images)
+
+    assert shown["real"].shape == shown["reconstructed"].shape == (SHOWN, 16, 16)
+    assert shown["synthetic"].shape == shown["neighbour"].shape == (0, 16, 16)
 
 
 def test_half_precision_images_stay_half_precision(trainer: Trainer) -> None:

@@ -26,6 +26,7 @@ SPEC = ModelSpec(
     outputs=(TensorSpec("logit", (), ""),),
     prepare_path="",
     system_path="",
+    maps_path="",
 )
 
 

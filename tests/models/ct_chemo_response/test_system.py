@@ -121,7 +121,7 @@ def enlarged(tmp_path: Path, made: dict[str, Any]) -> tuple[Task, Task, Rows]:
     """The task, that of one fold with its synthetic images, and the rows to train on, the first 32 patients first."""
     task, params = toy_task(), ChemoResponseParams.from_mapping(block())
     trainer = small_trainer(tmp_path, Notebook())
-    return task, *_balancing(trainer, task, params.deepsmote, made)("toy/fold-1", np.arange(32))
+    return task, *_balancing(trainer, task, params.deepsmote, made, {})("toy/fold-1", np.arange(32))
 
 
 def test_a_fold_is_balanced_by_images_made_from_its_own(tmp_path: Path) -> None:
@@ -222,6 +222,23 @@ def test_training_facts_tell_of_synthetic_images_and_selection(trained: TrainedM
     assert set(facts["selection"]) == {"clinical", "dlcs", "os"}
     assert facts["params"]["pretrained"] is None
     assert {run for run, _, _ in trained.progress.epochs} == runs | {f"{run}/deepsmote" for run in runs}
+
+
+@ONLY_THIS_MODEL
+def test_a_few_images_are_kept_to_look_at(trained: TrainedModel) -> None:
+    """The examples are of the refit: real crops of the rarer class, reconstructed, and what was made from them."""
+    status, ct = trained.development.labels["good_response"] == 1, trained.development.inputs["ct"]
+    with np.load(trained.folder / "deepsmote.npz", allow_pickle=False) as examples:
+        real, case, others = examples["real"], bool(examples["case"]), set(examples) - {"real", "position", "case"}
+        assert all(examples[name].shape == real.shape for name in others)
+    crops = {
+        (255 * crop[1]).round().astype(np.uint8).tobytes(): bool(good) for crop, good in zip(ct, status, strict=True)
+    }
+
+    assert others == {"reconstructed", "synthetic", "neighbour"}
+    assert real.shape == (6, 112, 112)
+    assert case == (status.mean() <= 0.5)
+    assert {crops[crop.tobytes()] for crop in real} == {case}
 
 
 @ONLY_THIS_MODEL

@@ -39,6 +39,7 @@ SPEC = ModelSpec(
     outputs=(TensorSpec("tsr_logit", (), ""), TensorSpec("log_hazard", (), "")),
     prepare_path="",
     system_path="",
+    maps_path="",
 )
 
 

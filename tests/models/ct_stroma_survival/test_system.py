@@ -15,6 +15,8 @@ import torch
 from models.ct_stroma_survival import CLINICAL, RISK_MODELS, SPEC
 from models.ct_stroma_survival.signature import MODEL_COVARIATES
 from models.ct_stroma_survival.system import SYSTEM, fit_risk_models
+from models.gradcam import explained
+from models.maps.ct_stroma_survival import maps
 from models.risk_models import RiskModels
 from models.system import DevelopmentSet, FollowUp
 from tests.models.conftest import TrainedModel
@@ -118,6 +120,28 @@ def test_one_network_per_task_gives_the_same_outputs(single_tasks: tuple[Path, D
 
     assert [tuple(output.shape[1:]) for output in outputs] == [tensor.shape for tensor in SPEC.outputs]
     assert {run.partition("/")[0] for run, _, _ in progress.epochs} == {"tsr", "survival"}
+
+
+def test_each_map_is_of_the_network_that_learnt_the_task(
+    single_tasks: tuple[Path, DevelopmentSet, Notebook],
+) -> None:
+    """With two networks the map of the ratio is of the first, that of survival of the second but for its zero."""
+    folder, _, _ = single_tasks
+    signature, inputs = SYSTEM.signature(folder), model_inputs(SPEC, 3)
+    declared = {one.name: one for one in maps(folder)}
+    with torch.inference_mode():
+        outputs = signature(*(torch.from_numpy(inputs[tensor.name]) for tensor in SPEC.inputs))
+        scores = {
+            name: signature.get_submodule(one.network)(torch.from_numpy(inputs["ct"]))[:, one.column]
+            for name, one in declared.items()
+        }
+
+    assert {name: one.network for name, one in declared.items()} == {"tsr_high": "networks.0", "survival": "networks.1"}
+    np.testing.assert_allclose(torch.sigmoid(scores["tsr_high"]), outputs[0], rtol=1e-5)
+    np.testing.assert_allclose(np.ptp((scores["survival"] - outputs[1]).numpy()), 0, atol=1e-5)
+    for one in declared.values():
+        found = explained(signature, one, inputs["ct"][0])
+        assert found.values is None or found.values.shape == (112, 112)
 
 
 def test_each_cox_model_is_of_its_endpoint() -> None:

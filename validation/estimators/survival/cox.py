@@ -103,10 +103,11 @@ def _newton_step(gradient: Floats, information: Floats) -> Floats:
 
 def _maximise(sets: _RiskSets) -> Floats:
     coefficients = np.zeros(sets.covariates.shape[1])
+    converged = 1e-20 * max(1.0, len(sets.share) / 1000)  # rounding of the sums over the events grows with their number
     log_likelihood, gradient, information = _derivatives(sets, coefficients)
     for _ in range(MAX_ITERATIONS):
         step = _newton_step(gradient, information)
-        if float(gradient @ step) < 1e-20:
+        if float(gradient @ step) < converged:
             return coefficients
         candidate = coefficients + step
         value, *derivatives = _derivatives(sets, candidate)
