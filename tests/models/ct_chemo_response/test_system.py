@@ -96,7 +96,7 @@ def test_cutoffs_are_those_of_development() -> None:
     high = dlcs.probability(columns(dlcs.names)) >= models.cutoffs["dlcs_prob"]
     early = survival.linear_predictor(columns(survival.names)) >= models.cutoffs["lp_os"]
 
-    assert set(models.cutoffs) == {"dlcs_prob", "lp_os"}
+    assert set(models.cutoffs) == {"dl_prob", "clinical_prob", "dlcs_prob", "lp_os"}
     assert high[good == 1].mean() + (~high)[good == 0].mean() > 1.4
     assert early.sum() == 250
 
@@ -243,9 +243,9 @@ def test_a_few_images_are_kept_to_look_at(trained: TrainedModel) -> None:
 
 @ONLY_THIS_MODEL
 def test_risk_models_are_the_three_that_ship(trained: TrainedModel) -> None:
-    """Two logistic models and one Cox model; a cut-off each of fusion and survival."""
+    """Two logistic models and one Cox model; a cut-off of every probability and of survival."""
     models = RiskModels.read(trained.folder / "risk_models.json")
 
     assert (set(models.logistic), set(models.models)) == ({"clinical", "dlcs"}, {"os"})
-    assert set(models.cutoffs) == {"dlcs_prob", "lp_os"}
+    assert set(models.cutoffs) == {"dl_prob", "clinical_prob", "dlcs_prob", "lp_os"}
     assert models.logistic["dlcs"].names[0] == models.models["os"].names[0] == "dl_logit"

@@ -204,3 +204,14 @@ def test_one_patient_apart_from_two_nearly_equal_covariates_equals_r() -> None:
 
     assert fit.coefficients == pytest.approx(expected["coef"], rel=1e-8)
     assert np.sqrt(np.diag(fit.covariance)) == pytest.approx(expected["se"], rel=1e-8)
+
+
+def test_tens_of_thousands_of_events_converge() -> None:
+    """Rounding grows with the events, and the limit of the last step with it: the fit is not refused."""
+    rng = np.random.default_rng(7)
+    x = rng.standard_normal((200_000, 3))
+    event_time, leaving = rng.exponential(np.exp(-x @ (0.5, -0.3, 0.0))), rng.uniform(0.2, 2.0, len(x))
+    fit = fit_cox(np.minimum(event_time, leaving), event_time <= leaving, x)
+
+    assert fit.events > 90_000
+    assert np.abs(fit.coefficients - (0.5, -0.3, 0.0)).max() < 4 * np.sqrt(np.diag(fit.covariance)).max()
