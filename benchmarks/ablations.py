@@ -3,10 +3,10 @@
     python benchmarks/ablations.py [variant ...]
 
 Every variant of `profiles.ablations.training` in params.yaml is trained on the development cohort of
-ct_stroma_survival as it lies in data/cohorts, exported to ONNX, and run on every external cohort of the model. Compared
-are the concordance of MDLS with death and the AUC of the tumour-stroma ratio, each variant against the complete network
-on the same patients. Finished variants are kept in checkpoints/ablations, an interrupted one goes on from its
-checkpoints. Once every variant is there, writes benchmarks/ablations.json and prints the tables of docs/ablations.md.
+ct_stroma_survival as it lies in data/cohorts, and run on every external cohort of the model. Compared are the
+concordance of MDLS with death and the AUC of the tumour-stroma ratio, each variant against the complete network on the
+same patients. Finished variants are kept in checkpoints/ablations, an interrupted one goes on from its checkpoints.
+Once every variant is there, writes benchmarks/ablations.json and prints the tables of docs/experiments.md.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import nn
 
 from models import MODELS
-from models.results import IDENTITY
-from models.runtime import OnnxModel
 from models.spec import load_dotted
 from models.system import DevelopmentSet, System
 from pipelines.layout import checkpoint_folder, cohort_folder
@@ -29,7 +29,7 @@ from pipelines.params import Params, load_params
 from pipelines.patients import prepared_patients, stack_inputs
 from pipelines.progress import LineProgress, TrainingProgress
 from pipelines.train import development_set
-from pipelines.writing import whole_file, whole_folder
+from pipelines.writing import whole_folder
 from validation.cohort import binary_endpoint, endpoint_in_months, load_cohort, load_outcomes
 from validation.documents import read_json, write_json
 from validation.estimators.catalogue.binary import BINARY
@@ -60,7 +60,7 @@ def folder_of(variant: str) -> Path:
 
 
 def train(variant: str, params: Params, development: DevelopmentSet) -> None:
-    """Train, export and run one variant, unless that was done with the same parameters and patients."""
+    """Train and run one variant, unless that was done with the same parameters and patients."""
     block = {**params.training(variant), "seed": params.seed, "development_sha256": development.digest()}
     if read_json(folder_of(variant) / "ablation.json") == block:
         sys.stderr.write(f"{variant}: done before\n")
@@ -70,14 +70,10 @@ def train(variant: str, params: Params, development: DevelopmentSet) -> None:
     with whole_folder(folder_of(variant)) as folder:
         work = checkpoint_folder(f"{PROFILE}-{variant}")
         system.train(development, training, params.seed, folder, work, TrainingProgress())
-        network = OnnxModel(system.export(folder, folder, {**dict.fromkeys(IDENTITY, variant), **NUMBERS}))
+        signature = system.signature(folder)
         for cohort in external_cohorts():
-            with whole_file(folder / f"{cohort}.parquet") as path:
-                predicted(network, cohort).to_parquet(path, index=False)
+            predicted(signature, cohort).to_parquet(folder / f"{cohort}.parquet", index=False)
         write_json(folder / "ablation.json", block)
-
-
-NUMBERS = {"hallmark.development_excluded": "0", "hallmark.synthetic": "true"}
 
 
 def external_cohorts() -> tuple[str, ...]:
@@ -85,15 +81,19 @@ def external_cohorts() -> tuple[str, ...]:
     return load_protocol(ROOT / "validation" / "protocols" / f"{MODEL}.yaml").analysis.external
 
 
-def predicted(network: OnnxModel, cohort: str) -> pd.DataFrame:
+def predicted(signature: nn.Module, cohort: str) -> pd.DataFrame:
     """Return the two scores of every patient of a cohort who could be processed."""
     stream = prepared_patients(load_cohort(cohort_folder(cohort)), SPEC, LineProgress(f"predicting {cohort}"))
     kept = [patient for patient in stream if patient.inputs is not None]
+    names = [tensor.name for tensor in SPEC.outputs]
     parts = []
     for start in range(0, len(kept), BATCH):
         batch = kept[start : start + BATCH]
-        outputs = network.run(stack_inputs(batch))
-        parts.append(pd.DataFrame({"patient_id": [p.patient_id for p in batch], **{s: outputs[s] for s in SCORES}}))
+        inputs = stack_inputs(batch)
+        with torch.no_grad():
+            outputs = signature(*(torch.from_numpy(inputs[tensor.name]) for tensor in SPEC.inputs))
+        scores = {name: outputs[names.index(name)].numpy() for name in SCORES}
+        parts.append(pd.DataFrame({"patient_id": [patient.patient_id for patient in batch], **scores}))
     return pd.concat(parts, ignore_index=True)
 
 

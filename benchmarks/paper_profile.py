@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from validation.protocol import load_protocol
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "benchmarks" / "paper_profile.json"
 BATCH, PARITY_PATIENTS = 64, 16
+SHOWN = ("c_os", "c_mdls", "auc_tsr", "auc_dlcs", "auc_dl", "auc_clinical", "c_nomogram", "auc36_nomogram")
 
 
 def predicted(network: OnnxModel, spec: ModelSpec, cohort: Cohort) -> pd.DataFrame:
@@ -117,14 +119,23 @@ def run(model: str, folder: Path) -> dict[str, Any]:
     }
 
 
+def table(figures: Mapping[str, Any]) -> str:
+    """Return the discrimination of every model on every cohort as a Markdown table."""
+    lines = ["| model | cohort | estimate | value | n | events |", "| --- | --- | --- | --- | --- | --- |"]
+    for model, found in figures.items():
+        for cohort, estimates in found["cohorts"].items():
+            for entry in estimates:
+                if entry["id"] in SHOWN and entry["value"] is not None:
+                    value = f"{entry['value']:.3f} [{entry['lower']:.3f}, {entry['upper']:.3f}]"
+                    lines.append(f"| {model} | {cohort} | {entry['id']} | {value} | {entry['n']} | {entry['events']} |")
+    return "\n".join(lines)
+
+
 def main(model: str, folder: Path) -> None:
-    """Run one model and keep its figures beside those of the others."""
-    figures = run(model, folder)
-    write_json(OUTPUT, {**(read_json(OUTPUT) or {}), model: figures})
-    for cohort, estimates in figures["cohorts"].items():
-        for entry in estimates:
-            value = "undefined" if entry["value"] is None else f"{entry['value']:.3f}"
-            sys.stdout.write(f"{cohort:24}{entry['id']:18}{value:>10}{entry['n']:>7}{entry['events']:>7}\n")
+    """Run one model, keep its figures beside those of the others, and print the table of docs/experiments.md."""
+    figures = {**(read_json(OUTPUT) or {}), model: run(model, folder)}
+    write_json(OUTPUT, figures)
+    sys.stdout.write(table(dict(sorted(figures.items()))) + "\n")
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def against_oracle(model: str, cohort: str) -> tuple[AgainstOracle, ...]:
     """Compare a model's discrimination with the oracle's on a synthetic cohort, same estimators, same patients.
 
     The truth takes the place of the prediction; patients whom the model could not process are left out on both sides.
-    An estimate that the cohort cannot define (its endpoint was never recorded) is left out.
+    An estimate that the cohort cannot define (its endpoint was never recorded, too few events) is left out.
 
     Args:
         model: Entry of params.yaml.
@@ -92,7 +92,7 @@ def against_oracle(model: str, cohort: str) -> tuple[AgainstOracle, ...]:
     return tuple(
         AgainstOracle(cohort, truth.quantity, measured[name], best[name], _share(measured[name], best[name]))
         for name, truth in truths.items()
-        if measured[name]["value"] is not None
+        if measured[name]["value"] is not None and best[name]["value"] is not None
     )
 
 
