@@ -28,7 +28,7 @@ from validation.estimators.estimate import UndefinedEstimate
 from validation.estimators.samples import Bools, Floats
 from validation.schema import Column
 
-_SPLIT = re.compile(r"([A-Za-z0-9_]+)\s*(>=|>)\s*(-?[0-9.]+)")
+_SPLIT = re.compile(r"([A-Za-z0-9_]+)\s*(>=|>)\s*(-?[0-9]+(?:\.[0-9]+)?)")
 _LEVELS = re.compile(r"([A-Za-z0-9_]+)=(.+)")
 _COMPARE: dict[str, Callable[[Any, float], Any]] = {">=": operator.ge, ">": operator.gt}
 _OPPOSITE = {">=": "<", ">": "<="}

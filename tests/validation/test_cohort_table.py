@@ -52,6 +52,7 @@ def test_groups(text: str, labels: tuple[str, ...], index: list[int]) -> None:
         ("age_years", "groups by age_years; expected age_years>=number"),
         ("lp_b", "no cut-off of lp_b"),
         ("colour", "no column colour"),
+        ("age_years>=6.0.1", "no column age_years>=6.0.1"),
         ("pn_stage=pN7", "pn_stage=pN7"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -15,7 +15,9 @@ from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.groups.group_test import GroupTest
 from validation.estimators.survival.log_rank import LogRank
 
-DIGITS = 6  # significant digits of figure data; estimates and P values are written in full
+DIGITS = 4  # significant digits of figure data but counts; estimates and P values are written in full
+POINTS = 100  # at most, of one line
+SMOOTH_POINTS = 51  # of a smooth one
 Row = dict[str, Any]
 
 
@@ -38,7 +40,8 @@ class Series:
         arrays = {name: np.asarray(values, dtype=np.float64) for name, values in self.values.items()}
         if len({array.shape for array in arrays.values()}) != 1 or next(iter(arrays.values())).ndim != 1:
             raise ValueError(f"series {self.name}: shapes {[array.shape for array in arrays.values()]}")
-        return {"name": self.name, "step": self.step, **{name: _rounded(array) for name, array in arrays.items()}}
+        step = {"step": True} if self.step else {}
+        return {"name": self.name, **step, **{name: _rounded(array) for name, array in arrays.items()}}
 
 
 @dataclass(frozen=True)
@@ -180,5 +183,24 @@ def p_value_row(
     }
 
 
-def _rounded(values: Sequence[float] | ArrayLike) -> list[float | None]:
-    return [float(f"{x:.{DIGITS}g}") if np.isfinite(x) else None for x in np.asarray(values, dtype=np.float64)]
+def thinned(values: Mapping[str, ArrayLike], points: int = POINTS) -> dict[str, ArrayLike]:
+    """Return arrays of one length at evenly spaced places, the first and the last among them.
+
+    Args:
+        values: By name, each of shape (n,).
+        points: How many are kept of more.
+    """
+    arrays = {name: np.asarray(array, dtype=np.float64) for name, array in values.items()}
+    size = next(iter(arrays.values())).size
+    kept = np.round(np.linspace(0, size - 1, min(size, points))).astype(np.intp)
+    return {name: array[kept] for name, array in arrays.items()}
+
+
+def _rounded(values: ArrayLike) -> list[float | int | None]:
+    return [_short(x) for x in np.asarray(values, dtype=np.float64)]
+
+
+def _short(value: float) -> float | int | None:
+    if not np.isfinite(value):
+        return None
+    return int(value) if value == int(value) else float(f"{value:.{DIGITS}g}")

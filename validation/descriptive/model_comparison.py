@@ -10,12 +10,12 @@ import numpy as np
 
 from validation.cohort_table import REMEDY, CohortTable
 from validation.descriptive.base import Description, Descriptive, Row, estimate_row
-from validation.descriptive.outcomes import Outcome, outcome_of
 from validation.errors import InputError
 from validation.estimators.catalogue.entry import BinarySample, Estimator, Need, Settings, SurvivalSample
 from validation.estimators.estimate import Estimate
 from validation.estimators.influence import paired_difference
 from validation.estimators.samples import Floats
+from validation.outcomes import Outcome, outcome_of
 
 _GIVEN: frozenset[Need] = frozenset(("cutoff", "grid", "other"))
 
@@ -120,8 +120,8 @@ class _Question:
         last = self.asked.horizons_months[-1] if "grid" in self.entry.needs else self.horizon
         n, events = self.outcome.counts(last)
         used = " and ".join(self._risk_name(model) for model in models) if self._takes_risks else ""
-        note = (f"; of {used}" if used else "") + self.outcome.left_out
-        return estimate_row(quantity, subject, make, n=n, events=events, note=note)
+        note = (f"; of {used}" if used else "") + self.outcome.note
+        return estimate_row(quantity, subject, make, n=n, events=events, note=note, horizon=last)
 
     def _estimate(self, model: str, reference: str | None = None) -> Any:
         def make() -> Estimate:
@@ -140,9 +140,7 @@ class _Question:
         return make
 
     def _sample(self, model: str, reference: str | None = None) -> BinarySample | SurvivalSample:
-        cutoff = self.cohort.cutoffs.get(model)
-        if "cutoff" in self.entry.needs and cutoff is None:
-            raise InputError("contract.json key cutoffs", f"no cut-off of {model}", "one", REMEDY)
+        cutoff = self.cohort.cutoff(model) if "cutoff" in self.entry.needs else None
         other = None if reference is None else self._prediction(reference)
         settings = Settings(self.cohort.level, self.horizon, cutoff=cutoff)
         if "grid" not in self.entry.needs:
