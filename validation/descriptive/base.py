@@ -104,6 +104,10 @@ class Descriptive(ABC):
             InputError: A column does not exist or is of another type.
         """
 
+    def where(self, key: str) -> str:
+        """Return where a key of the protocol's entry stands, for messages."""
+        return f"descriptive analysis {self.id} key {key}"
+
     def to_dict(self, cohort: CohortTable) -> dict[str, Any]:
         """Analyse a cohort and return plain JSON values; an analysis that is undefined says why."""
         try:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from validation.cohort_table import CohortTable
+from validation.cohort_table import REMEDY, CohortTable
 from validation.descriptive.base import (
     SMOOTH_POINTS,
     Description,
@@ -55,8 +55,7 @@ class CalibrationCurves(Descriptive):
         """Refuse predictions and horizons that are not pairs."""
         if self.horizons_months is not None and len(self.horizons_months) != len(self.predictions):
             found = f"{len(self.horizons_months)} horizons for {len(self.predictions)} predictions"
-            where = f"protocol analysis {self.id} key horizons_months"
-            raise InputError(where, found, "one per prediction", "Correct the protocol.")
+            raise InputError(self.where("horizons_months"), found, "one per prediction", REMEDY)
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return ICI, E50, E90, slope, intercept (binary), O/E and the test, curves and points."""

@@ -110,8 +110,7 @@ class CoxRegression(Descriptive):
     def __post_init__(self) -> None:
         """Refuse a term given twice."""
         if len(set(self.terms)) != len(self.terms):
-            where = f"descriptive analysis {self.id} key terms"
-            raise InputError(where, "a term given twice", "every term once", REMEDY)
+            raise InputError(self.where("terms"), "a term given twice", "every term once", REMEDY)
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return hazard ratios and tests: per term alone, then of all terms in their complete cases."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from validation.cohort_table import CohortTable
+from validation.cohort_table import REMEDY, CohortTable
 from validation.descriptive.base import SMOOTH_POINTS, Description, Descriptive, Figure, Row, Series
 from validation.descriptive.status import Status, status_of
 from validation.errors import InputError
@@ -47,9 +47,8 @@ class DecisionCurves(Descriptive):
         except UndefinedEstimate:
             too_few = True
         if too_few:
-            where = f"protocol analysis {self.id} key thresholds"
             expected = "two or more, ascending between 0 and 1"
-            raise InputError(where, str(list(self.thresholds)), expected, "Correct the protocol.")
+            raise InputError(self.where("thresholds"), str(list(self.thresholds)), expected, REMEDY)
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return net benefit at the thresholds, of every strategy, and the curves."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from validation.cohort_table import CohortTable
+from validation.cohort_table import REMEDY, CohortTable
 from validation.descriptive.base import Description, Descriptive, Figure, Row, Series
 from validation.descriptive.status import StatusAtHorizon, status_of
 from validation.errors import InputError
@@ -45,9 +45,8 @@ class PerformanceOverTime(Descriptive):
         for key in ("horizons_months", "risk_horizons_months"):
             horizons = np.array(getattr(self, key))
             if horizons.size < 2 or np.any(np.diff(horizons, prepend=0.0) <= 0):
-                where = f"protocol analysis {self.id} key {key}"
                 expected = "two or more, positive and ascending"
-                raise InputError(where, str(horizons.tolist()), expected, "Correct the protocol.")
+                raise InputError(self.where(key), str(horizons.tolist()), expected, REMEDY)
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return AUC and Brier score at each horizon, iAUC and IBS, with the reference, and the curves."""

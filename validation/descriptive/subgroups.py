@@ -71,7 +71,7 @@ class Subgroups(Descriptive):
         return self._estimate_row(make, 0, 0, group)
 
     def _row(self, cohort: CohortTable, group: str | None, note: str) -> Row:
-        where = f"descriptive analysis {self.id} key estimator"
+        where = self.where("estimator")
         outcome = outcome_of(cohort, self.endpoint)
         entry = outcome.entry(self.estimator, where, frozenset(("cutoff",)))
         if (self.horizon_months is None and entry.horizon == "required") or (
