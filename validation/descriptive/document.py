@@ -95,7 +95,7 @@ def whole(document: Mapping[str, Any]) -> dict[str, Any]:
     methods = document["methods"]
 
     def with_method(test: Mapping[str, Any]) -> dict[str, Any]:
-        return {**test, **_method(test, methods, "table")}
+        return _with_method(test, methods, _GROUP_TEST_KEYS, "table")
 
     analyses = [
         {
@@ -118,7 +118,7 @@ def _with_tests(
 
 def _whole_row(row: Any, methods: Mapping[str, Any], where: str) -> dict[str, Any]:
     quantity = row.get("quantity") if isinstance(row, Mapping) else row
-    if quantity not in BOUNDS and quantity not in TESTS:
+    if not isinstance(quantity, str) or quantity not in {*BOUNDS, *TESTS}:
         raise InputError(f"{where} key quantity", repr(quantity), "a known quantity", REMEDY)
     if quantity in TESTS:
         expected = _UNDEFINED_TEST_KEYS if "reason" in row else _TEST_KEYS
@@ -126,13 +126,19 @@ def _whole_row(row: Any, methods: Mapping[str, Any], where: str) -> dict[str, An
         expected = _UNDEFINED_KEYS if "reason" in row else _DEFINED_KEYS
     filled = {**dict.fromkeys(expected & _NULLABLE), **row}
     require_exactly(filled, expected - {"level", "scale"}, where)
-    return filled if "reason" in row else {**filled, **_method(row, methods, where)}
+    return filled if "reason" in row else _with_method(filled, methods, expected, where)
 
 
-def _method(row: Mapping[str, Any], methods: Mapping[str, Any], where: str) -> dict[str, Any]:
-    if row.get("method") not in methods:
-        raise InputError(f"{where} key method", repr(row.get("method")), "a key of `methods`", REMEDY)
-    return dict(methods[row["method"]])
+def _with_method(
+    row: Mapping[str, Any], methods: Mapping[str, Any], expected: frozenset[str], where: str
+) -> dict[str, Any]:
+    """Return a row with the method it names: of an estimate with level and scale, of a test without."""
+    name = row["method"]
+    if not isinstance(name, str) or name not in methods:
+        raise InputError(f"{where} key method", repr(name), "a key of `methods`", REMEDY)
+    found = {**row, **methods[name]}
+    require_exactly(found, expected, f"{where} with method {name}")
+    return found
 
 
 def read_description(path: Path) -> dict[str, Any]:
@@ -297,7 +303,7 @@ def _check_comparison(row: Mapping[str, Any], methods: Mapping[str, Any], where:
         require_exactly(row["test"], _GROUP_TEST_KEYS, f"{where} test")
         require_numbers(row["test"], ("p_value",), f"{where} test")
         _require_p_value(row["test"], f"{where} test")
-        _method(row["test"], methods, f"{where} test")
+        _with_method(row["test"], methods, _GROUP_TEST_KEYS, f"{where} test")
 
 
 def _check_summary(row: Mapping[str, Any], summary: Mapping[str, Any], size: int, where: str) -> None:

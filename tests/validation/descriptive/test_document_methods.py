@@ -82,6 +82,11 @@ def first(found: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
+def of_test(found: dict[str, Any]) -> str:
+    """The key of a method that is a test's."""
+    return next(key for key, method in found["methods"].items() if "level" not in method)
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
@@ -89,6 +94,10 @@ def first(found: dict[str, Any]) -> dict[str, Any]:
         (lambda d: first(d).pop("method"), "found no method"),
         (lambda d: first(d).update(level=0.5), "unknown level"),
         (lambda d: first(d).pop("lower"), "found no lower"),
+        (lambda d: first(d).update(method=of_test(d)), "with method m[0-9]+: found no level, scale"),
+        (lambda d: d["analyses"][2]["table"]["rows"][0]["test"].update(method="m1"), "found unknown level, scale"),
+        (lambda d: first(d).update(method=["m1"]), r"found \['m1'\]"),
+        (lambda d: first(d).update(quantity=["survival"]), r"found \['survival'\]; expected a known quantity"),
         (lambda d: first(d).pop("value"), "key value: found None; expected a finite number"),
         (lambda d: first(d).pop("events"), "key events: found None; expected a count"),
         (lambda d: first(d).update(reason="none"), "found unknown|found no too_few"),
