@@ -16,8 +16,7 @@ from validation.estimators.groups.group_test import GroupTest
 from validation.estimators.survival.log_rank import LogRank
 
 DIGITS = 4  # significant digits of figure data but counts; estimates and P values are written in full
-POINTS = 100  # at most, of one line
-SMOOTH_POINTS = 51  # of a smooth one
+POINTS = 51  # at most, of one line
 Row = dict[str, Any]
 
 
@@ -187,16 +186,11 @@ def p_value_row(
     }
 
 
-def thinned(values: Mapping[str, ArrayLike], points: int = POINTS) -> dict[str, ArrayLike]:
-    """Return arrays of one length at evenly spaced places, the first and the last among them.
-
-    Args:
-        values: By name, each of shape (n,).
-        points: How many are kept of more.
-    """
+def thinned(values: Mapping[str, ArrayLike]) -> dict[str, ArrayLike]:
+    """Return arrays of one length at no more than 51 evenly spaced places, the first and the last among them."""
     arrays = {name: np.asarray(array, dtype=np.float64) for name, array in values.items()}
     size = next(iter(arrays.values())).size
-    kept = np.round(np.linspace(0, size - 1, min(size, points))).astype(np.intp)
+    kept = np.round(np.linspace(0, size - 1, min(size, POINTS))).astype(np.intp)
     return {name: array[kept] for name, array in arrays.items()}
 
 

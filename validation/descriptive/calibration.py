@@ -10,7 +10,6 @@ import numpy as np
 
 from validation.cohort_table import REMEDY, CohortTable
 from validation.descriptive.base import (
-    SMOOTH_POINTS,
     Description,
     Descriptive,
     Figure,
@@ -117,7 +116,7 @@ def _test_row(name: str, status: Status, test: GroupedTest | UndefinedEstimate) 
 
 def _curve_series(name: str, curve: CalibrationCurve) -> Series:
     points = {"x": curve.predicted, "y": curve.observed, "lower": curve.lower, "upper": curve.upper}
-    return Series(name, thinned(points, SMOOTH_POINTS))
+    return Series(name, thinned(points))
 
 
 def _points_series(name: str, test: GroupedTest, status: Status) -> Series:

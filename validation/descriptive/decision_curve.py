@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from validation.cohort_table import REMEDY, CohortTable
-from validation.descriptive.base import SMOOTH_POINTS, Description, Descriptive, Figure, Row, Series
+from validation.descriptive.base import POINTS, Description, Descriptive, Figure, Row, Series
 from validation.descriptive.status import Status, status_of
 from validation.errors import InputError
 from validation.estimators.estimate import Estimate, UndefinedEstimate
@@ -69,7 +69,7 @@ class DecisionCurves(Descriptive):
 
     @property
     def _grid(self) -> Floats:
-        return np.linspace(self.thresholds[0], self.thresholds[-1], SMOOTH_POINTS)
+        return np.linspace(self.thresholds[0], self.thresholds[-1], POINTS)
 
     def _curves(self, status: Status, values: Mapping[str, Floats]) -> Figure:
         grid = self._grid

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from validation.descriptive.base import SMOOTH_POINTS, Figure, Row, Series, estimate_row, thinned
+from validation.descriptive.base import Figure, Row, Series, estimate_row, thinned
 from validation.estimators.estimate import UndefinedEstimate
 from validation.estimators.groups.distribution import box_plot, density, histogram, quantile_exact
 from validation.estimators.samples import Floats
@@ -60,7 +60,7 @@ def density_figure(subject: str, parts: Parts) -> Figure:
             at, height = density(values)
         except UndefinedEstimate:
             continue
-        series.append(Series(group, thinned({"x": at, "y": height}, SMOOTH_POINTS)))
+        series.append(Series(group, thinned({"x": at, "y": height})))
     return Figure(subject, "density", tuple(series))
 
 

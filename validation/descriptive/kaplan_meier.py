@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from validation.cohort_table import CohortTable, Groups
 from validation.descriptive.base import (
-    SMOOTH_POINTS,
+    POINTS,
     Description,
     Descriptive,
     Figure,
@@ -182,7 +182,7 @@ def curve_series(time: Floats, event: Bools, name: str) -> list[Series]:
     except UndefinedEstimate:
         return []
     last = int(np.floor(time.max()))
-    months = np.arange(0, last + 1, 1 + last // SMOOTH_POINTS, dtype=np.float64)
+    months = np.arange(0, last + 1, 1 + last // POINTS, dtype=np.float64)
     survival, errors = zip(*(curve.at(month) for month in months), strict=True)
     at_risk = curve.at_risk_at(months)
     return [Series(name, {"x": months, "y": survival, "standard_error": errors, "at_risk": at_risk}, step=True)]
