@@ -73,7 +73,7 @@ def run(model: str, folder: Path) -> dict[str, Any]:
         write_cohort(
             definitions[name], params.synthetic_scale(name), params.seed, folder / name, folder / f"{name}.parquet"
         )
-    development, _ = development_set(load_cohort(folder / development_name), spec)
+    development, excluded = development_set(load_cohort(folder / development_name), spec)
     system: System = load_dotted(spec.system_path)
     training, artifact, since = folder / "training", folder / "artifact", time.monotonic()
     artifact.mkdir()
@@ -87,7 +87,8 @@ def run(model: str, folder: Path) -> dict[str, Any]:
         TrainingProgress(),
     )
     seconds = time.monotonic() - since
-    identity = {**dict.fromkeys(IDENTITY, "benchmark"), "hallmark.development_excluded": "0", "hallmark.model": model}
+    identity = dict.fromkeys(IDENTITY, "benchmark") | {"hallmark.model": model, "hallmark.synthetic": "true"}
+    identity["hallmark.development_excluded"] = str(len(excluded))
     path, signature = system.export(training, artifact, identity), system.signature(training)
     network, contract = OnnxModel(path), read_json(artifact / "contract.json") or {}
     evidence = {}

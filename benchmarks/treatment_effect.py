@@ -32,13 +32,13 @@ from pipelines.synthetic.colorectal_cancer import HIGH_IMAGE_RISK_ABOVE as HIGH_
 from pipelines.synthetic.colorectal_cohorts import COLORECTAL_COHORTS
 from pipelines.synthetic.definition import CohortDefinition
 from pipelines.synthetic.simulation import simulate
+from validation.documents import write_json
 from validation.estimators.classification.proportion import exact_limits
 from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.intervals import quantile
 from validation.estimators.survival.cox import fit_cox
 from validation.estimators.survival.cox_summary import hazard_ratio
 from validation.estimators.survival.interaction import treatment_interaction
-from validation.evidence import write_json
 
 SEED, REFERENCE_SEED = 20270101, 90270101
 COHORTS = 1000
@@ -306,10 +306,9 @@ def summary(series: str, about: str, cells: Sequence[Cell], hit: Bools) -> dict[
 def reference(blocks: Array) -> Array:
     """Pool the answers of the blocks of a population by inverse variance.
 
-    A block's bias is of the order of one over its events, near a thousand or more where a cell is judged. `fit_cox`
-    refuses a few blocks: with tens of thousands of events rounding can keep it from its criterion. They are left out
-    and counted. Takes shape (blocks, 6, questions); returns log hazard ratio, limits (NaN without block) and number of
-    blocks, shape (4, questions).
+    A block's bias is of the order of one over its events, near a thousand or more where a cell is judged. Undefined
+    blocks are left out, the others counted. Takes shape (blocks, 6, questions); returns log hazard ratio, limits (NaN
+    without block) and number of blocks, shape (4, questions).
     """
     weight = ((blocks[:, 2] - blocks[:, 1]) / 2 / quantile(LEVEL)) ** -2
     count, total = np.sum(~np.isnan(weight), axis=0), np.nansum(weight, axis=0)

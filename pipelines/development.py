@@ -55,17 +55,21 @@ def out_of_fold_predictions(model: str, cohort: Cohort, columns: list[str]) -> p
         columns: Predictions to return.
 
     Raises:
-        InputError: The model was not trained, or on another cohort.
+        InputError: The model was not trained, or on other tables; a patient was neither scored nor left out, or both.
     """
-    folder = training_folder(model)
+    folder, remedy = training_folder(model), f"Run dvc repro train@{model}."
     trained = read_json(folder / "development.json")
     if trained is None or not (folder / "scores.parquet").is_file():
-        raise InputError(str(folder), "no finished training", "scores.parquet", f"Run dvc repro train@{model}.")
-    if trained["patients_sha256"] != file_sha256(cohort.folder / cohort.meta.tables["patients"]):
-        expected = f"a training on {cohort.meta.name} as it is"
-        raise InputError(str(folder), "another table of patients", expected, f"Run dvc repro train@{model}.")
+        raise InputError(str(folder), "no finished training", "scores.parquet", remedy)
+    for name, file in cohort.meta.tables.items():
+        if trained.get(f"{name}_sha256") != file_sha256(cohort.folder / file):
+            expected = f"a training on {cohort.meta.name} as it is"
+            raise InputError(str(folder), f"another table of {name}", expected, remedy)
     scores = pd.read_parquet(folder / "scores.parquet").set_index("patient_id")[["missing_covariates", *columns]]
     reason = pd.Series(trained["excluded"], dtype=object)
+    if sorted([*scores.index, *reason.index]) != sorted(cohort.patients["patient_id"]):
+        found = f"{len(scores)} patients scored and {len(reason)} left out"
+        raise InputError(str(folder), found, f"each of the {len(cohort.patients)} of {cohort.meta.name} once", remedy)
     table = scores.reindex(cohort.patients["patient_id"]).rename_axis("patient_id").reset_index()
     table["reason"] = table["patient_id"].map(reason)
     table["status"] = table["reason"].isna().map({True: "ok", False: "failed"})

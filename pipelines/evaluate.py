@@ -19,8 +19,10 @@ from pipelines.layout import (
 )
 from pipelines.params import load_params
 from pipelines.stage import run_stage
+from pipelines.writing import whole_file
 from registry.artefact import read_artefact
 from validation.cohort import load_cohort, load_outcomes
+from validation.descriptive.document import encode_description
 from validation.digests import file_sha256
 from validation.documents import write_json
 from validation.errors import InputError
@@ -86,7 +88,8 @@ def write_evidence(
     evidence = evaluate_cohort(protocol, artefact.contract, cohort, **given)
     description = describe_cohort(protocol, artefact.contract, cohort, **given)
     write_json(estimates, evidence)
-    write_json(descriptive, description)
+    with whole_file(descriptive) as temporary:
+        temporary.write_bytes(encode_description(description))
 
 
 def _read_predictions(model: str, cohort: str, artefact_digest: str, patients_digest: str) -> pa.Table:

@@ -28,7 +28,7 @@ from validation.estimators.estimate import UndefinedEstimate
 from validation.estimators.samples import Bools, Floats
 from validation.schema import Column
 
-_SPLIT = re.compile(r"([A-Za-z0-9_]+)\s*(>=|>)\s*(-?[0-9.]+)")
+_SPLIT = re.compile(r"([A-Za-z0-9_]+)\s*(>=|>)\s*(-?[0-9]+(?:\.[0-9]+)?)")
 _LEVELS = re.compile(r"([A-Za-z0-9_]+)=(.+)")
 _COMPARE: dict[str, Callable[[Any, float], Any]] = {">=": operator.ge, ">": operator.gt}
 _OPPOSITE = {">=": "<", ">": "<="}
@@ -103,24 +103,21 @@ class CohortTable:
         if endpoint not in self.meta.endpoints:
             raise UndefinedEstimate(f"the cohort has no endpoint {endpoint}")
         columns = endpoint_in_months(self.meta, endpoint)
-        if not self.table[columns.event].isin((0, 1)).all():
-            where = f"outcomes of {self.meta.name} column {columns.event}"
-            raise InputError(where, "other values", "0 and 1", "Correct it.")
         time = self.table[columns.time].to_numpy(dtype=np.float64)
-        return time, self.table[columns.event].to_numpy(dtype=np.float64) == 1
+        return time, self._zero_or_one(columns.event, "0 and 1", unknown=False) == 1
 
     def cases(self, endpoint: str) -> Floats:
         """Return the case indicator of a binary endpoint, shape (n,): 1, 0, or NaN where it is not known.
 
         Raises:
             UndefinedEstimate: The cohort never recorded it.
-            InputError: The model knows no such endpoint.
+            InputError: The model knows no such endpoint, or its column holds other values than 0 and 1.
         """
         self._require(endpoint)
         binary = binary_endpoint(self.meta, endpoint)
         if binary is None:
             raise UndefinedEstimate(f"the cohort has no endpoint {endpoint}")
-        return self.table[binary.case].to_numpy(dtype=np.float64)
+        return self._zero_or_one(binary.case, "0, 1, or nothing where it is not known", unknown=True)
 
     def has(self, name: str) -> bool:
         """Whether a name is that of a prediction or of a column of the patients."""
@@ -219,6 +216,13 @@ class CohortTable:
             expected = f"a prediction or one of {', '.join(self.columns)}"
             raise InputError(f"protocol of {self.meta.name}", f"no column {name}", expected, REMEDY)
         return self.columns[name]
+
+    def _zero_or_one(self, column: str, expected: str, *, unknown: bool) -> Floats:
+        cells = self.table[column]
+        if not (cells.isin((0, 1)) | (cells.isna() & unknown)).all():
+            where = f"outcomes of {self.meta.name} column {column}"
+            raise InputError(where, "other values", expected, "Correct it.")
+        return cells.to_numpy(dtype=np.float64)
 
     def _require(self, endpoint: str) -> None:
         if endpoint not in self.endpoints:

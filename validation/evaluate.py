@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from validation.cohort_table import CohortTable
-from validation.descriptive.document import check_description
+from validation.descriptive.document import check_description, compact
 from validation.errors import InputError
 from validation.estimators.catalogue.entry import BinarySample, Settings, SurvivalSample
 from validation.estimators.estimate import UndefinedEstimate
 from validation.evidence import SCHEMA, check_evidence
+from validation.outcomes import outcome_of
 from validation.protocol import EstimateSpec, Protocol
 from validation.schema import load_schema
 
@@ -60,40 +60,27 @@ def _predicted(patients: pd.DataFrame, predictions: pd.DataFrame, outcomes: pd.D
 
 @dataclass(frozen=True, eq=False)
 class _Question:
-    """An estimate to make: the sample, or why there is none; and what an undefined estimate would have rested on."""
+    """An estimate to make: the sample, or why there is none; what an undefined one would have rested on; who is out."""
 
     spec: EstimateSpec
     sample: SurvivalSample | BinarySample | UndefinedEstimate
     n: int
     events: int
-    unknown: int = 0
+    note: str = ""
 
 
 def _question(spec: EstimateSpec, cohort: CohortTable) -> _Question:
     try:
-        return _of_cases(spec, cohort) if spec.binary else _of_follow_up(spec, cohort)
+        outcome = outcome_of(cohort, spec.endpoint)
     except UndefinedEstimate as undefined:
         return _Question(spec, undefined, cohort.n, 0)
-
-
-def _of_follow_up(spec: EstimateSpec, cohort: CohortTable) -> _Question:
-    time, event = cohort.follow_up(spec.endpoint)
-    last = np.inf if spec.horizon_months is None else spec.horizon_months
-    events = int(np.count_nonzero(event & (time <= last)))
-    sample = SurvivalSample(time, event, cohort.numbers(spec.prediction), _settings(spec, cohort))
-    return _Question(spec, sample, cohort.n, events)
-
-
-def _of_cases(spec: EstimateSpec, cohort: CohortTable) -> _Question:
-    cases = cohort.cases(spec.endpoint)
-    known = np.isfinite(cases)
-    sample = BinarySample(cases[known] == 1, cohort.numbers(spec.prediction)[known], _settings(spec, cohort))
-    n, events = int(np.count_nonzero(known)), int(np.count_nonzero(sample.event))
-    return _Question(spec, sample, n, events, cohort.n - n)
-
-
-def _settings(spec: EstimateSpec, cohort: CohortTable) -> Settings:
-    return Settings(cohort.level, spec.horizon_months, cutoff=cohort.cutoffs.get(spec.prediction))
+    if (outcome.time is None) != spec.binary:
+        where, kinds = f"{cohort.meta.name}/cohort.yaml key endpoints", ("an endpoint with time", "a binary endpoint")
+        found = f"{spec.endpoint}, {kinds[outcome.time is None]}"
+        raise InputError(where, found, f"{kinds[spec.binary]}, as the protocol says", "Correct either.")
+    settings = Settings(cohort.level, spec.horizon_months, cutoff=cohort.cutoffs.get(spec.prediction))
+    sample = outcome.sample(cohort.numbers(spec.prediction), settings)
+    return _Question(spec, sample, *outcome.counts(spec.horizon_months), outcome.note)
 
 
 def _measure(question: _Question) -> dict[str, Any]:
@@ -113,8 +100,7 @@ def _measure(question: _Question) -> dict[str, Any]:
             "horizon": spec.horizon_months,
         }
     else:
-        if question.unknown:
-            measured["method"] += f"; {question.unknown} patients of unknown {spec.endpoint} left out"
+        measured["method"] += question.note
     return {**named, **measured}
 
 
@@ -208,11 +194,13 @@ def describe_cohort(
         The analyses, plain JSON values; see `validation.descriptive.document`.
     """
     table, about = _examined(protocol, contract, cohort, predictions, outcomes)
-    document = {
-        **about,
-        "analyses": [analysis.to_dict(table) for analysis in protocol.analysis.descriptive],
-        "digests": {**digests, "analysis": protocol.analysis.descriptive_digest},
-    }
+    document = compact(
+        {
+            **about,
+            "analyses": [analysis.to_dict(table) for analysis in protocol.analysis.descriptive],
+            "digests": {**digests, "analysis": protocol.analysis.descriptive_digest},
+        }
+    )
     check_description(document, f"descriptive analyses of {cohort.meta.name}")
     return document
 

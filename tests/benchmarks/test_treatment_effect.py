@@ -14,8 +14,8 @@ from pipelines.synthetic.colorectal_cancer import HAZARD
 from pipelines.synthetic.colorectal_cohorts import COLORECTAL_COHORTS
 from pipelines.synthetic.simulation import simulate
 from tests.benchmarks.loading import ROOT, benchmark
+from validation.documents import read_json
 from validation.estimators.classification.proportion import exact_limits
-from validation.evidence import read_json
 
 
 @pytest.fixture(scope="module")

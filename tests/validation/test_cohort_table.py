@@ -52,6 +52,7 @@ def test_groups(text: str, labels: tuple[str, ...], index: list[int]) -> None:
         ("age_years", "groups by age_years; expected age_years>=number"),
         ("lp_b", "no cut-off of lp_b"),
         ("colour", "no column colour"),
+        ("age_years>=6.0.1", "no column age_years>=6.0.1"),
         ("pn_stage=pN7", "pn_stage=pN7"),
     ],
 )
@@ -69,3 +70,16 @@ def test_names() -> None:
         False
     ] * 3
     assert (cohort.is_number("lp_a"), cohort.is_number("sex")) == (True, False)
+
+
+def test_outcomes_other_than_zero_and_one_are_refused() -> None:
+    """A case of 2 is no control, an event that is not known is no censoring; a case may be unknown."""
+    strange = specimen(patients().assign(tsr_high=2.0, os_event=0.5))
+    unknown = specimen(patients().assign(tsr_high=np.nan, os_event=np.nan))
+
+    with pytest.raises(InputError, match="column tsr_high: found other values; expected 0, 1, or nothing"):
+        strange.cases("tsr_high")
+    for cohort in (strange, unknown):
+        with pytest.raises(InputError, match="column os_event: found other values; expected 0 and 1"):
+            cohort.follow_up("os")
+    assert np.isnan(unknown.cases("tsr_high")).all()

@@ -257,3 +257,25 @@ def test_cohort_that_never_recorded_the_binary_endpoint(tmp_path: Path) -> None:
     assert (entry["value"], entry["too_few"], entry["n"]) == (None, False, 686)
     assert entry["reason"] == "the cohort has no endpoint early"
     assert evidence["estimates"][0]["value"] == pytest.approx(from_r()["C"]["harrell_A"]["C"], abs=1e-12)
+
+
+def test_endpoint_with_time_where_the_protocol_has_a_binary_one(plan: Protocol) -> None:
+    """Its events are no cases: follow-up would be ignored."""
+    binary = replace(plan.analysis.estimates[0], estimator="auc", binary=True)
+    asked = replace(plan, analysis=replace(plan.analysis, estimates=(binary,)))
+
+    with pytest.raises(
+        InputError, match="found rfs, an endpoint with time; expected a binary endpoint, as the protocol"
+    ):
+        assessed(asked)
+
+
+def test_binary_endpoint_where_the_protocol_has_one_with_time(plan: Protocol) -> None:
+    """There is no follow-up to look at."""
+    given = cohort()
+    given = replace(given, meta=replace(given.meta, endpoints={"rfs": BinaryEndpoint("rfs_event", "event")}))
+
+    with pytest.raises(
+        InputError, match="found rfs, a binary endpoint; expected an endpoint with time, as the protocol"
+    ):
+        assessed(plan, cohort=given)

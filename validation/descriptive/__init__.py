@@ -1,4 +1,4 @@
-"""Descriptive analyses: one class per kind. Adding one = one class, one line in `KINDS`, its test, its paragraph."""
+"""Descriptive analyses: one class per kind. Adding one = one class, one line in `_KINDS`, its test, its paragraph."""
 
 from __future__ import annotations
 

@@ -33,8 +33,7 @@ class Associations(Descriptive):
         return Description(tuple(self._row(cohort, values, column) for column in self.columns))
 
     def _row(self, cohort: CohortTable, values: Floats, column: str) -> Row:
-        named = column in cohort.predictions or column in cohort.columns
-        if named and cohort.is_number(column):
+        if cohort.has(column) and cohort.is_number(column):
             return self._correlation(values, cohort.numbers(column), column, cohort.level)
         return rank_test_row(self.prediction, values, column, cohort)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -15,7 +15,8 @@ from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.groups.group_test import GroupTest
 from validation.estimators.survival.log_rank import LogRank
 
-DIGITS = 6  # significant digits of figure data; estimates and P values are written in full
+DIGITS = 4  # significant digits of figure data but counts; estimates and P values are written in full
+POINTS = 51  # at most, of one line
 Row = dict[str, Any]
 
 
@@ -38,7 +39,8 @@ class Series:
         arrays = {name: np.asarray(values, dtype=np.float64) for name, values in self.values.items()}
         if len({array.shape for array in arrays.values()}) != 1 or next(iter(arrays.values())).ndim != 1:
             raise ValueError(f"series {self.name}: shapes {[array.shape for array in arrays.values()]}")
-        return {"name": self.name, "step": self.step, **{name: _rounded(array) for name, array in arrays.items()}}
+        step = {"step": True} if self.step else {}
+        return {"name": self.name, **step, **{name: _rounded(array) for name, array in arrays.items()}}
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,10 @@ class Descriptive(ABC):
                 undefined for a part of it is a row with the reason.
             InputError: A column does not exist or is of another type.
         """
+
+    def where(self, key: str) -> str:
+        """Return where a key of the protocol's entry stands, for messages."""
+        return f"descriptive analysis {self.id} key {key}"
 
     def to_dict(self, cohort: CohortTable) -> dict[str, Any]:
         """Analyse a cohort and return plain JSON values; an analysis that is undefined says why."""
@@ -180,5 +186,19 @@ def p_value_row(
     }
 
 
-def _rounded(values: Sequence[float] | ArrayLike) -> list[float | None]:
-    return [float(f"{x:.{DIGITS}g}") if np.isfinite(x) else None for x in np.asarray(values, dtype=np.float64)]
+def thinned(values: Mapping[str, ArrayLike]) -> dict[str, ArrayLike]:
+    """Return arrays of one length at no more than 51 evenly spaced places, the first and the last among them."""
+    arrays = {name: np.asarray(array, dtype=np.float64) for name, array in values.items()}
+    size = next(iter(arrays.values())).size
+    kept = np.round(np.linspace(0, size - 1, min(size, POINTS))).astype(np.intp)
+    return {name: array[kept] for name, array in arrays.items()}
+
+
+def _rounded(values: ArrayLike) -> list[float | int | None]:
+    return [_short(x) for x in np.asarray(values, dtype=np.float64)]
+
+
+def _short(value: float) -> float | int | None:
+    if not np.isfinite(value):
+        return None
+    return int(value) if value == int(value) else float(f"{value:.{DIGITS}g}")

@@ -8,8 +8,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from validation.cohort_table import CohortTable
-from validation.descriptive.base import Description, Descriptive, Figure, Row, Series, p_value_row
+from validation.cohort_table import REMEDY, CohortTable
+from validation.descriptive.base import (
+    Description,
+    Descriptive,
+    Figure,
+    Row,
+    Series,
+    p_value_row,
+    thinned,
+)
 from validation.descriptive.status import BinaryStatus, Status, status_of
 from validation.errors import InputError
 from validation.estimators.calibration.curves import CalibrationCurve
@@ -46,8 +54,7 @@ class CalibrationCurves(Descriptive):
         """Refuse predictions and horizons that are not pairs."""
         if self.horizons_months is not None and len(self.horizons_months) != len(self.predictions):
             found = f"{len(self.horizons_months)} horizons for {len(self.predictions)} predictions"
-            where = f"protocol analysis {self.id} key horizons_months"
-            raise InputError(where, found, "one per prediction", "Correct the protocol.")
+            raise InputError(self.where("horizons_months"), found, "one per prediction", REMEDY)
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return ICI, E50, E90, slope, intercept (binary), O/E and the test, curves and points."""
@@ -103,11 +110,13 @@ def _test_row(name: str, status: Status, test: GroupedTest | UndefinedEstimate) 
         title = test.method.split(" test", maxsplit=1)[0]
         return GroupTest(title, test.chi_square, (float(test.degrees_of_freedom),), test.p_value, test.method)
 
-    return p_value_row("calibration_test", name, make, n=status.n, events=status.events, note=status.note)
+    n, events = status.counts
+    return p_value_row("calibration_test", name, make, n=n, events=events, note=status.outcome.note)
 
 
 def _curve_series(name: str, curve: CalibrationCurve) -> Series:
-    return Series(name, {"x": curve.predicted, "y": curve.observed, "lower": curve.lower, "upper": curve.upper})
+    points = {"x": curve.predicted, "y": curve.observed, "lower": curve.lower, "upper": curve.upper}
+    return Series(name, thinned(points))
 
 
 def _points_series(name: str, test: GroupedTest, status: Status) -> Series:

@@ -33,11 +33,10 @@ class TableOneByGroup(Descriptive):
 
     def __post_init__(self) -> None:
         """Refuse a skewed column that is not in the table, and a column given twice."""
-        where = f"descriptive analysis {self.id}"
         if absent := sorted(set(self.skewed) - set(self.columns)):
-            raise InputError(f"{where} key skewed", absent[0], f"one of {', '.join(self.columns)}", REMEDY)
+            raise InputError(self.where("skewed"), absent[0], f"one of {', '.join(self.columns)}", REMEDY)
         if len(set(self.columns)) != len(self.columns):
-            raise InputError(f"{where} key columns", "a column given twice", "every column once", REMEDY)
+            raise InputError(self.where("columns"), "a column given twice", "every column once", REMEDY)
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return the table."""
@@ -74,7 +73,7 @@ class TableOneByGroup(Descriptive):
             numbers = cohort.numbers(name)[known]
             return [None if np.isnan(number) else float(number) for number in numbers], ()
         if name in self.skewed:
-            raise InputError(f"descriptive analysis {self.id} key skewed", name, "columns of numbers", REMEDY)
+            raise InputError(self.where("skewed"), name, "columns of numbers", REMEDY)
         try:
             groups = cohort.groups(name)
         except UndefinedEstimate:  # an endpoint that the cohort never recorded: known of nobody

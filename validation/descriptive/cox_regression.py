@@ -18,6 +18,7 @@ from validation.estimators.samples import Bools, Floats
 from validation.estimators.survival.cox import CoxFit, fit_cox
 from validation.estimators.survival.cox_summary import ChiSquareTest, cox_summary, hazard_ratio
 from validation.estimators.survival.proportional_hazards import ProportionalHazards, proportional_hazards
+from validation.outcomes import left_out
 
 ALL = "all terms"
 
@@ -109,8 +110,7 @@ class CoxRegression(Descriptive):
     def __post_init__(self) -> None:
         """Refuse a term given twice."""
         if len(set(self.terms)) != len(self.terms):
-            where = f"descriptive analysis {self.id} key terms"
-            raise InputError(where, "a term given twice", "every term once", REMEDY)
+            raise InputError(self.where("terms"), "a term given twice", "every term once", REMEDY)
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return hazard ratios and tests: per term alone, then of all terms in their complete cases."""
@@ -120,12 +120,12 @@ class CoxRegression(Descriptive):
         for term in terms:
             rows += _Model("hazard_ratio", time, event, [term], cohort.level).rows()
         together = _Model("adjusted_hazard_ratio", time, event, terms, cohort.level)
-        adjusted = [*together.rows(), *together.proportional()]
-        figures = tuple(
-            forest([row for row in some if "hazard_ratio" in row["quantity"]], axis, _line)
-            for some, axis in ((rows, "hazard ratio, each term alone"), (adjusted, "hazard ratio, all terms together"))
+        rows += [*together.rows(), *together.proportional()]
+        figures = (
+            forest(rows, "hazard_ratio", "hazard ratio, each term alone"),
+            forest(rows, "adjusted_hazard_ratio", "hazard ratio, all terms together"),
         )
-        return Description((*rows, *adjusted), figures)
+        return Description(tuple(rows), figures)
 
     def _term(self, cohort: CohortTable, name: str) -> _Term:
         if cohort.has(name) and cohort.is_number(name):
@@ -163,8 +163,7 @@ class _Model:
         self.note = self._note(known.size - self.n)
 
     def _note(self, unknown: int) -> str:
-        names = " or ".join(term.name for term in self.terms)
-        note = f"; {unknown} patients of unknown {names} left out" if unknown else ""
+        note = left_out(unknown, self.terms[0].name if len(self.terms) == 1 else "value of a term")
         if self.kept and self.reasons:
             note += "; without " + ", ".join(effect.group or effect.term.name for effect in self.reasons)
         return note
@@ -259,7 +258,3 @@ class _Model:
 def chi_square_as_test(test: ChiSquareTest, method: str) -> GroupTest:
     """Return a chi-square test as `p_value_row` takes it."""
     return GroupTest("chi-square", test.chi_square, (float(test.degrees_of_freedom),), test.p_value, method)
-
-
-def _line(row: Row) -> str:
-    return row["subject"] if row["group"] is None else f"{row['subject']}: {row['group']}"

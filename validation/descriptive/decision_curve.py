@@ -8,16 +8,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from validation.cohort_table import CohortTable
-from validation.descriptive.base import Description, Descriptive, Figure, Row, Series
+from validation.cohort_table import REMEDY, CohortTable
+from validation.descriptive.base import POINTS, Description, Descriptive, Figure, Row, Series
 from validation.descriptive.status import Status, status_of
 from validation.errors import InputError
 from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.samples import Floats, ascending_thresholds
 from validation.estimators.utility.decision_curve import Band
 
-CURVE_POINTS = 101
-COMPONENT_POINTS = 41
 TREAT_ALL, TREAT_NONE = "treat all", "treat none"
 
 
@@ -49,9 +47,8 @@ class DecisionCurves(Descriptive):
         except UndefinedEstimate:
             too_few = True
         if too_few:
-            where = f"protocol analysis {self.id} key thresholds"
             expected = "two or more, ascending between 0 and 1"
-            raise InputError(where, str(list(self.thresholds)), expected, "Correct the protocol.")
+            raise InputError(self.where("thresholds"), str(list(self.thresholds)), expected, REMEDY)
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return net benefit at the thresholds, of every strategy, and the curves."""
@@ -70,11 +67,12 @@ class DecisionCurves(Descriptive):
             for name, values in strategies.items()
         ]
 
-    def _grid(self, points: int) -> Floats:
-        return np.linspace(self.thresholds[0], self.thresholds[-1], points)
+    @property
+    def _grid(self) -> Floats:
+        return np.linspace(self.thresholds[0], self.thresholds[-1], POINTS)
 
     def _curves(self, status: Status, values: Mapping[str, Floats]) -> Figure:
-        grid = self._grid(CURVE_POINTS)
+        grid = self._grid
         lines: dict[str, Series] = {}
         for name, prediction in values.items():
             try:
@@ -82,13 +80,13 @@ class DecisionCurves(Descriptive):
             except UndefinedEstimate:
                 continue  # the rows say why
             lines.setdefault(TREAT_ALL, _band(TREAT_ALL, grid, curve.treat_all))
-            lines.setdefault(TREAT_NONE, Series(TREAT_NONE, {"x": grid, "y": np.zeros(grid.size)}))
+            lines.setdefault(TREAT_NONE, Series(TREAT_NONE, {"x": grid[[0, -1]], "y": [0, 0]}))
             lines[name] = _band(name, grid, curve.model)
         y = "standardized net benefit" if self.standardized else "net benefit"
         return Figure("threshold", y, tuple(lines.values()))
 
     def _impact(self, status: Status, values: Mapping[str, Floats]) -> Figure:
-        grid = self._grid(CURVE_POINTS)
+        grid = self._grid
         lines = []
         for name, prediction in values.items():
             try:
@@ -100,7 +98,7 @@ class DecisionCurves(Descriptive):
         return Figure("threshold", "of 1000 patients", tuple(lines))
 
     def _components(self, status: Status, values: Mapping[str, Floats]) -> Figure:
-        grid = self._grid(COMPONENT_POINTS)
+        grid = self._grid
         lines = []
         for name, prediction in values.items():
             found = [_share(status, "sensitivity", prediction, float(threshold)) for threshold in grid]

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from validation.cohort_table import CohortTable
+from validation.cohort_table import REMEDY, CohortTable
 from validation.descriptive.base import Description, Descriptive
 from validation.descriptive.drawing import Parts, histogram_figure, quartile_rows
 from validation.descriptive.rank_tests import note_of_unknown
@@ -34,9 +34,7 @@ class Distribution(Descriptive):
     def __post_init__(self) -> None:
         """Refuse a histogram without, or of too many, bins."""
         if not 1 <= self.bins <= 200:
-            raise InputError(
-                f"protocol analysis {self.id} key bins", str(self.bins), "1 to 200", "Correct the protocol."
-            )
+            raise InputError(self.where("bins"), str(self.bins), "1 to 200", REMEDY)
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return quartiles and the histogram, of each group."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from validation.descriptive.quantities import AXES, BOUNDS, LINES, TESTS
-from validation.documents import read_json
+from validation.documents import encode, read_json
 from validation.errors import InputError
 from validation.estimators.catalogue.entry import ANY
 from validation.evidence import (
@@ -22,8 +23,12 @@ from validation.evidence import (
     require_text,
 )
 
-_KEYS = (ABOUT - {"endpoint"}) | frozenset(("patients", "analyses", "digests"))
+_KEYS = (ABOUT - {"endpoint"}) | frozenset(("patients", "analyses", "methods", "digests"))
 _ANALYSIS_KEYS = frozenset(("id", "kind", "reason", "rows", "figures", "table"))
+_OF_METHOD = ("method", "level", "scale")  # written once for all rows that share them
+_NULLABLE = frozenset(
+    ("value", "p_value", "statistic", "events", "group", "horizon", "standard_error")
+)  # not written where null
 _ROW_KEYS = frozenset(("quantity", "subject", "group", "n", "events"))
 _DEFINED_KEYS = _ROW_KEYS | frozenset(
     ("value", "lower", "upper", "level", "method", "scale", "horizon", "standard_error", "p_value")
@@ -35,10 +40,109 @@ _CHARACTERISTIC_KEYS = frozenset(
     ("name", "kind", "categories", "overall", "groups", "test", "undefined", "standardised_difference")
 )
 _GROUP_TEST_KEYS = frozenset(("name", "statistic", "degrees_of_freedom", "p_value", "method"))
+_SERIES_TEXT = frozenset(("name", "step"))
+# An object without objects in it, a list without either. No text of JSON holds a line break: both ends are its own.
+_INNERMOST = re.compile(r"\{\n[^{}]*\n\s*\}|\[\n[^][{}]*\n\s*\]")
+
+
+def encode_description(document: Mapping[str, Any]) -> bytes:
+    """Return descriptive analyses as canonical text, that of `encode` with one line per row, series, method and list.
+
+    Raises:
+        ValueError: The document holds NaN or an infinity.
+    """
+
+    def on_one_line(found: re.Match[str]) -> str:
+        text = re.sub(r"\n\s*", " ", found[0])
+        return text[0] + text[1:-1].strip() + text[-1]
+
+    return _INNERMOST.sub(on_one_line, encode(document).decode()).encode()
+
+
+def compact(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return descriptive analyses as they are written: every method once, by a key that rows name; no null in rows.
+
+    Args:
+        document: Whose analyses are as `Descriptive.to_dict` returned them. `whole` is the way back.
+    """
+    methods: dict[str, dict[str, Any]] = {}
+    keys: dict[tuple[Any, ...], str] = {}
+
+    def named(row: Mapping[str, Any]) -> dict[str, Any]:
+        if "method" not in row:
+            return dict(row)
+        method = {key: row[key] for key in _OF_METHOD if key in row}
+        name = keys.setdefault(tuple(method.values()), f"m{len(keys) + 1}")
+        methods[name] = method
+        return {**{key: value for key, value in row.items() if key not in _OF_METHOD}, "method": name}
+
+    def written(row: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in named(row).items() if value is not None}
+
+    analyses = [
+        {**analysis, "rows": [written(row) for row in analysis["rows"]], "table": _with_tests(analysis["table"], named)}
+        for analysis in document["analyses"]
+    ]
+    return {**document, "analyses": analyses, "methods": methods}
+
+
+def whole(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return descriptive analyses as `Descriptive.to_dict` did: every row with its method, and null for what it lacks.
+
+    Raises:
+        InputError: A row of no known quantity, with other keys than its kind has, or whose method is not listed.
+    """
+    methods = document["methods"]
+
+    def with_method(test: Mapping[str, Any]) -> dict[str, Any]:
+        return _with_method(test, methods, _GROUP_TEST_KEYS, "table")
+
+    analyses = [
+        {
+            **analysis,
+            "rows": [_whole_row(row, methods, f"{analysis['id']} rows") for row in analysis["rows"]],
+            "table": _with_tests(analysis["table"], with_method),
+        }
+        for analysis in document["analyses"]
+    ]
+    return {**{key: value for key, value in document.items() if key != "methods"}, "analyses": analyses}
+
+
+def _with_tests(
+    table: Mapping[str, Any] | None, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
+    if table is None:
+        return None
+    return {**table, "rows": [{**row, "test": row["test"] and change(row["test"])} for row in table["rows"]]}
+
+
+def _whole_row(row: Any, methods: Mapping[str, Any], where: str) -> dict[str, Any]:
+    quantity = row.get("quantity") if isinstance(row, Mapping) else row
+    if not isinstance(quantity, str) or quantity not in {*BOUNDS, *TESTS}:
+        raise InputError(f"{where} key quantity", repr(quantity), "a known quantity", REMEDY)
+    if quantity in TESTS:
+        expected = _UNDEFINED_TEST_KEYS if "reason" in row else _TEST_KEYS
+    else:
+        expected = _UNDEFINED_KEYS if "reason" in row else _DEFINED_KEYS
+    filled = {**dict.fromkeys(expected & _NULLABLE), **row}
+    require_exactly(filled, expected - {"level", "scale"}, where)
+    return filled if "reason" in row else _with_method(filled, methods, expected, where)
+
+
+def _with_method(
+    row: Mapping[str, Any], methods: Mapping[str, Any], expected: frozenset[str], where: str
+) -> dict[str, Any]:
+    """Return a row with the method it names: of an estimate with level and scale, of a test without."""
+    name = row["method"]
+    if not isinstance(name, str) or name not in methods:
+        raise InputError(f"{where} key method", repr(name), "a key of `methods`", REMEDY)
+    found = {**row, **methods[name]}
+    require_exactly(found, expected, f"{where} with method {name}")
+    return found
 
 
 def read_description(path: Path) -> dict[str, Any]:
-    """Read and check the descriptive analyses of one model on one cohort.
+    """Read and check the descriptive analyses of one model on one cohort; they are returned `whole`.
 
     Raises:
         InputError: No such file; as `read_json` and `check_description`.
@@ -47,7 +151,7 @@ def read_description(path: Path) -> dict[str, Any]:
     if document is None:
         raise InputError(str(path), "no such file", "descriptive analyses", "Evaluate the model on the cohort.")
     check_description(document, str(path))
-    return document
+    return whole(document)
 
 
 def check_description(document: Mapping[str, Any], where: str) -> None:
@@ -58,21 +162,30 @@ def check_description(document: Mapping[str, Any], where: str) -> None:
         where: Its file, for the message.
 
     Raises:
-        InputError: A missing or unknown key, a value outside its interval or its quantity's range, a P value outside
-            [0, 1], a table of characteristics that does not add up, series of unequal lengths, a point outside its
-            interval or the range of its axis, an id given twice.
+        InputError: A missing or unknown key, a method that is missing, given twice or no row's, a value outside its
+            interval or its quantity's range, a P value outside [0, 1], a table of characteristics that does not add up,
+            series of unequal lengths, a point outside its interval or the range of its axis, an id given twice.
     """
     require_exactly(document, _KEYS, where)
     check_about(document, where)
     analyses = list_of(document, "analyses", where)
+    methods = _checked_methods(document, where)
     for number, analysis in enumerate(analyses):
-        _check_analysis(analysis, f"{where} analyses[{number}]", document["patients"]["predicted"])
+        _check_analysis(analysis, methods, f"{where} analyses[{number}]", document["patients"]["predicted"])
+    named = {row.get("method") for analysis in analyses for row in _rows_and_tests(analysis)}
+    if unused := sorted(set(methods) - named):
+        raise InputError(f"{where} methods", f"{unused[0]}, which no row names", "methods of rows alone", REMEDY)
     ids = [analysis["id"] for analysis in analyses]
     if len(set(ids)) != len(ids):
         raise InputError(f"{where} analyses", "an id given twice", "every id once", REMEDY)
 
 
-def _check_analysis(analysis: Any, where: str, predicted: int) -> None:
+def _rows_and_tests(analysis: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    tests = [] if analysis["table"] is None else [row["test"] for row in analysis["table"]["rows"]]
+    return [*analysis["rows"], *(test for test in tests if test is not None)]
+
+
+def _check_analysis(analysis: Any, methods: Mapping[str, Any], where: str, predicted: int) -> None:
     require_exactly(analysis, _ANALYSIS_KEYS, where)
     require_text(analysis, "id", where)
     where = f"{where} {analysis['id']}"
@@ -80,23 +193,34 @@ def _check_analysis(analysis: Any, where: str, predicted: int) -> None:
     if analysis["reason"] is not None and any(part is not None for part in content):
         raise InputError(where, "a reason why it is undefined, and content", "one of both", REMEDY)
     for number, row in enumerate(analysis["rows"]):
-        _check_row(row, f"{where} rows[{number}]", predicted)
+        here = f"{where} rows[{number}]"
+        _check_row(_whole_row(row, methods, here), here, predicted)
     for number, figure in enumerate(analysis["figures"]):
         _check_figure(figure, f"{where} figures[{number}]")
     if analysis["table"] is not None:
-        _check_table(analysis["table"], f"{where} table", predicted)
+        _check_table(analysis["table"], methods, f"{where} table", predicted)
 
 
-def _check_row(row: Any, where: str, predicted: int) -> None:
-    if not isinstance(row, Mapping) or row.get("quantity") not in {*BOUNDS, *TESTS}:
-        raise InputError(f"{where} key quantity", repr(row.get("quantity")), "a known quantity", REMEDY)
+def _checked_methods(document: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """Return the methods by key, each of them once: of a test its text alone, of an estimate level and scale too."""
+    methods = document["methods"]
+    if not isinstance(methods, Mapping):
+        raise InputError(f"{where} key methods", f"a {type(methods).__name__}", "a mapping", REMEDY)
+    for key, method in methods.items():
+        of_estimate = isinstance(method, Mapping) and len(method) > 1
+        require_exactly(method, frozenset(_OF_METHOD if of_estimate else ("method",)), f"{where} methods {key}")
+        require_text(method, "method", f"{where} methods {key}")
+    if len({tuple(sorted(method.items())) for method in methods.values()}) != len(methods):
+        raise InputError(f"{where} methods", "one given twice", "every method once", REMEDY)
+    return methods
+
+
+def _check_row(row: Mapping[str, Any], where: str, predicted: int) -> None:
     test, undefined = row["quantity"] in TESTS, "reason" in row
-    if test:
-        require_exactly(row, _UNDEFINED_TEST_KEYS if undefined else _TEST_KEYS, where)
-    else:
-        require_exactly(row, _UNDEFINED_KEYS if undefined else _DEFINED_KEYS, where)
     require_text(row, "subject", where)
-    require_counts(row, tuple(key for key in ("n", "events") if row[key] is not None), where)
+    if undefined:
+        require_text(row, "reason", where)
+    require_counts(row, ("n",) if test and row["events"] is None else ("n", "events"), where)
     if not (row["events"] or 0) <= row["n"] <= predicted:
         found = f"{row['events']} events among {row['n']} of {predicted} predicted patients"
         raise InputError(where, found, "parts no larger than the whole", REMEDY)
@@ -118,7 +242,9 @@ def _check_figure(figure: Any, where: str) -> None:
     require_exactly(figure, frozenset(("x", "y", "series")), where)
     for number, series in enumerate(list_of(figure, "series", where)):
         here = f"{where} series[{number}]"
-        arrays = {key: values for key, values in series.items() if key not in ("name", "step")}
+        keys = frozenset(series) if isinstance(series, Mapping) else frozenset()
+        require_exactly(series, keys | {"name"}, here)
+        arrays = {key: list_of(series, key, here) for key in series if key not in _SERIES_TEXT}
         if not {"x", "y"} <= set(arrays) or len({len(values) for values in arrays.values()}) != 1:
             found = ", ".join(f"{key}: {len(values)}" for key, values in sorted(arrays.items()))
             raise InputError(here, found, "x and y, and arrays of one length", REMEDY)
@@ -143,7 +269,7 @@ def _check_points(
             raise InputError(f"{where} point {place}", found, "a value inside its interval", REMEDY)
 
 
-def _check_table(table: Any, where: str, predicted: int) -> None:
+def _check_table(table: Any, methods: Mapping[str, Any], where: str, predicted: int) -> None:
     """Refuse a table whose groups, rows or tests cannot be."""
     require_exactly(table, frozenset(("by", "groups", "sizes", "left_out", "rows")), where)
     sizes, left_out = list_of(table, "sizes", where), table["left_out"]
@@ -162,10 +288,10 @@ def _check_table(table: Any, where: str, predicted: int) -> None:
         for key in ("n", "missing"):
             if sum(summary[key] for summary in row["groups"]) != row["overall"][key]:
                 raise InputError(f"{here} key {key}", "groups that do not add up", str(row["overall"][key]), REMEDY)
-        _check_comparison(row, here)
+        _check_comparison(row, methods, here)
 
 
-def _check_comparison(row: Mapping[str, Any], where: str) -> None:
+def _check_comparison(row: Mapping[str, Any], methods: Mapping[str, Any], where: str) -> None:
     """Refuse categories that do not add up over the groups, a test without P value, or neither test nor reason."""
     if row["kind"] == "categorical":
         columns = zip(*(summary["values"] for summary in row["groups"]), strict=True)
@@ -177,6 +303,7 @@ def _check_comparison(row: Mapping[str, Any], where: str) -> None:
         require_exactly(row["test"], _GROUP_TEST_KEYS, f"{where} test")
         require_numbers(row["test"], ("p_value",), f"{where} test")
         _require_p_value(row["test"], f"{where} test")
+        _with_method(row["test"], methods, _GROUP_TEST_KEYS, f"{where} test")
 
 
 def _check_summary(row: Mapping[str, Any], summary: Mapping[str, Any], size: int, where: str) -> None:

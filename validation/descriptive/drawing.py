@@ -1,4 +1,4 @@
-"""Figure data that several kinds of analysis share: thinned lines, boxes, densities and histograms by group."""
+"""Figure data that several kinds of analysis share: quartiles, boxes, densities and histograms by group."""
 
 from __future__ import annotations
 
@@ -7,30 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from validation.descriptive.base import Figure, Row, Series, estimate_row
+from validation.descriptive.base import Figure, Row, Series, estimate_row, thinned
 from validation.estimators.estimate import UndefinedEstimate
 from validation.estimators.groups.distribution import box_plot, density, histogram, quantile_exact
 from validation.estimators.samples import Floats
 
-POINTS = 200  # at most, of one line
 QUARTILES = {"lower_quartile": 0.25, "median": 0.5, "upper_quartile": 0.75}
 Parts = Mapping[str, Floats]
 """Values that are known, by group."""
-
-
-def thinned(values: Mapping[str, ArrayLike], points: int = POINTS) -> dict[str, Floats]:
-    """Return arrays of one length at evenly spaced places, the first and the last among them.
-
-    Args:
-        values: By name, each of shape (n,).
-        points: How many are kept of more.
-    """
-    arrays = {name: np.asarray(array, dtype=np.float64) for name, array in values.items()}
-    size = next(iter(arrays.values())).size
-    if size <= points:
-        return arrays
-    kept = np.round(np.linspace(0, size - 1, points)).astype(np.intp)
-    return {name: array[kept] for name, array in arrays.items()}
 
 
 def quartile_rows(subject: str, parts: Parts, level: float, note: str) -> list[Row]:
@@ -76,7 +60,7 @@ def density_figure(subject: str, parts: Parts) -> Figure:
             at, height = density(values)
         except UndefinedEstimate:
             continue
-        series.append(Series(group, {"x": at, "y": height}))
+        series.append(Series(group, thinned({"x": at, "y": height})))
     return Figure(subject, "density", tuple(series))
 
 

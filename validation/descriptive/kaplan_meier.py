@@ -9,8 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from validation.cohort_table import CohortTable, Groups
-from validation.descriptive.base import Description, Descriptive, Figure, Row, Series, estimate_row, p_value_row
-from validation.descriptive.parts import left_out, part_name
+from validation.descriptive.base import (
+    POINTS,
+    Description,
+    Descriptive,
+    Figure,
+    Row,
+    Series,
+    estimate_row,
+    p_value_row,
+)
+from validation.descriptive.parts import of_unknown, part_name
 from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.samples import Bools, Floats
 from validation.estimators.survival.cox import fit_cox
@@ -43,7 +52,7 @@ class KaplanMeierByGroup(Descriptive):
         time, event = cohort.follow_up(self.endpoint)
         axes = "months", f"share without event of {self.endpoint}"
         if not self.within:
-            rows, series = self._compare(time, event, groups, cohort.level, None)
+            rows, series = self._compare(time, event, groups, cohort.level)
             return Description(tuple(rows), (Figure(*axes, tuple(series)),))
         rows, figures = [], []
         for text in self.within:
@@ -55,7 +64,8 @@ class KaplanMeierByGroup(Descriptive):
             for label in parts.labels:
                 chosen, name = parts.members(label), part_name(text, label)
                 part = Groups(groups.labels, groups.index[chosen])
-                found, series = self._compare(time[chosen], event[chosen], part, cohort.level, name)
+                note = of_unknown(parts, text)
+                found, series = self._compare(time[chosen], event[chosen], part, cohort.level, name, note)
                 rows += found
                 figures.append(Figure(*axes, tuple(series)))
         return Description(tuple(rows), tuple(figures))
@@ -67,21 +77,24 @@ class KaplanMeierByGroup(Descriptive):
         return p_value_row("log_rank", self.by, make, n=0, events=0, group=text)
 
     def _compare(
-        self, time: Floats, event: Bools, groups: Groups, level: float, within: str | None
+        self, time: Floats, event: Bools, groups: Groups, level: float, within: str | None = None, note: str = ""
     ) -> tuple[list[Row], list[Series]]:
+        """Compare the groups; `within` and `note` say which part of the cohort they are in, and who is in none."""
+        note = of_unknown(groups, self.by) + note
         rows: list[Row] = []
-        series = []
+        series: list[Series] = []
         for label in groups.labels:
             members, name = groups.members(label), label if within is None else f"{within}: {label}"
             if members.any():
-                rows += survival_rows(time[members], event[members], self.by, name, self.horizons_months, level)
-                series.append(curve_series(time[members], event[members], name))
-        return [*rows, *self._comparison(time, event, groups, level, within)], series
+                rows += survival_rows(time[members], event[members], self.by, name, self.horizons_months, level, note)
+                series += curve_series(time[members], event[members], name)
+        return [*rows, *self._comparison(time, event, groups, level, within, note)], series
 
-    def _comparison(self, time: Floats, event: Bools, groups: Groups, level: float, within: str | None) -> list[Row]:
+    def _comparison(
+        self, time: Floats, event: Bools, groups: Groups, level: float, within: str | None, note: str
+    ) -> list[Row]:
         known = groups.known
         n, events = int(known.sum()), int(event[known].sum())
-        note = left_out(groups, self.by)
         test = p_value_row(
             "log_rank",
             self.by,
@@ -101,16 +114,24 @@ class KaplanMeierByGroup(Descriptive):
 
 
 def survival_rows(
-    time: Floats, event: Bools, subject: str, label: str, horizons: tuple[float, ...], level: float
+    time: Floats, event: Bools, subject: str, label: str, horizons: tuple[float, ...], level: float, note: str
 ) -> list[Row]:
     """Return the Kaplan-Meier survival of a group at horizons."""
-    curve, n, events = kaplan_meier(time, event), len(time), int(event.sum())
 
     def survival(horizon: float) -> Estimate:
-        return survival_at_horizon(curve, horizon, level=level)
+        return survival_at_horizon(kaplan_meier(time, event), horizon, level=level)
 
     return [
-        estimate_row("survival", subject, lambda h=h: survival(h), n=n, events=events, group=label, horizon=h)  # type: ignore[misc]
+        estimate_row(
+            "survival",
+            subject,
+            lambda h=h: survival(h),  # type: ignore[misc]
+            n=time.size,
+            events=int(event.sum()),
+            group=label,
+            note=note,
+            horizon=h,
+        )
         for h in horizons
     ]
 
@@ -150,10 +171,18 @@ def ratio_row(
     return estimate_row("hazard_ratio", subject, make, n=n, events=events, group=group, note=note)
 
 
-def curve_series(time: Floats, event: Bools, name: str) -> Series:
-    """Return a Kaplan-Meier curve by month, with the number at risk; it ends with the group's follow-up."""
-    curve = kaplan_meier(time, event)
-    months = np.arange(int(np.floor(time.max())) + 1, dtype=np.float64)
+def curve_series(time: Floats, event: Bools, name: str) -> list[Series]:
+    """Return a Kaplan-Meier curve with the number at risk, which ends with the group's follow-up.
+
+    Its points are a month apart, or as many whole months as keep them few. A single patient has no curve: the rows of
+    survival say why.
+    """
+    try:
+        curve = kaplan_meier(time, event)
+    except UndefinedEstimate:
+        return []
+    last = int(np.floor(time.max()))
+    months = np.arange(0, last + 1, 1 + last // POINTS, dtype=np.float64)
     survival, errors = zip(*(curve.at(month) for month in months), strict=True)
     at_risk = curve.at_risk_at(months)
-    return Series(name, {"x": months, "y": survival, "standard_error": errors, "at_risk": at_risk}, step=True)
+    return [Series(name, {"x": months, "y": survival, "standard_error": errors, "at_risk": at_risk}, step=True)]

@@ -10,12 +10,12 @@ import numpy as np
 
 from validation.cohort_table import REMEDY, CohortTable
 from validation.descriptive.base import Description, Descriptive, Row, estimate_row
-from validation.descriptive.outcomes import Outcome, outcome_of
 from validation.errors import InputError
 from validation.estimators.catalogue.entry import BinarySample, Estimator, Need, Settings, SurvivalSample
 from validation.estimators.estimate import Estimate
 from validation.estimators.influence import paired_difference
 from validation.estimators.samples import Floats
+from validation.outcomes import Outcome, outcome_of
 
 _GIVEN: frozenset[Need] = frozenset(("cutoff", "grid", "other"))
 
@@ -48,20 +48,16 @@ class ModelComparison(Descriptive):
         """Refuse models given twice, a reference that is none of them, and not one name of risks per model."""
         for key, values in (("predictions", self.predictions), ("estimators", self.estimators)):
             if len(set(values)) != len(values):
-                raise InputError(f"{self._where} key {key}", "a name given twice", "every name once", REMEDY)
+                raise InputError(self.where(key), "a name given twice", "every name once", REMEDY)
         if self.reference is not None and self.reference not in self.predictions:
             expected = f"one of {', '.join(self.predictions)}"
-            raise InputError(f"{self._where} key reference", self.reference, expected, REMEDY)
+            raise InputError(self.where("reference"), self.reference, expected, REMEDY)
         if self.risks is not None and len(self.risks) != len(self.predictions):
             found = f"{len(self.risks)} names for {len(self.predictions)} predictions"
-            raise InputError(f"{self._where} key risks", found, "one per prediction", REMEDY)
+            raise InputError(self.where("risks"), found, "one per prediction", REMEDY)
         if any(later <= earlier for earlier, later in zip((0.0, *self.horizons_months), self.horizons_months)):  # noqa: B905
             found = ", ".join(f"{horizon:g}" for horizon in self.horizons_months)
-            raise InputError(f"{self._where} key horizons_months", found, "positive and ascending", REMEDY)
-
-    @property
-    def _where(self) -> str:
-        return f"descriptive analysis {self.id}"
+            raise InputError(self.where("horizons_months"), found, "positive and ascending", REMEDY)
 
     @property
     def _pairs(self) -> list[tuple[str, str]]:
@@ -74,7 +70,7 @@ class ModelComparison(Descriptive):
         outcome = outcome_of(cohort, self.endpoint)
         rows: list[Row] = []
         for name in self.estimators:
-            entry = outcome.entry(name, f"{self._where} key estimators", _GIVEN)
+            entry = outcome.entry(name, self.where("estimators"), _GIVEN)
             for horizon in self._horizons(name, entry):
                 rows += _Question(self, cohort, outcome, name, entry, horizon).rows(self.predictions, self._pairs)
         return Description(tuple(rows))
@@ -85,7 +81,7 @@ class ModelComparison(Descriptive):
         least = 2 if "grid" in entry.needs else 1
         if len(self.horizons_months) < least:
             found = f"{len(self.horizons_months)} for {name} of {self.endpoint}"
-            raise InputError(f"{self._where} key horizons_months", found, f"at least {least}", REMEDY)
+            raise InputError(self.where("horizons_months"), found, f"at least {least}", REMEDY)
         return (None,) if "grid" in entry.needs else self.horizons_months
 
 
@@ -120,8 +116,8 @@ class _Question:
         last = self.asked.horizons_months[-1] if "grid" in self.entry.needs else self.horizon
         n, events = self.outcome.counts(last)
         used = " and ".join(self._risk_name(model) for model in models) if self._takes_risks else ""
-        note = (f"; of {used}" if used else "") + self.outcome.left_out
-        return estimate_row(quantity, subject, make, n=n, events=events, note=note)
+        note = (f"; of {used}" if used else "") + self.outcome.note
+        return estimate_row(quantity, subject, make, n=n, events=events, note=note, horizon=last)
 
     def _estimate(self, model: str, reference: str | None = None) -> Any:
         def make() -> Estimate:
@@ -140,9 +136,7 @@ class _Question:
         return make
 
     def _sample(self, model: str, reference: str | None = None) -> BinarySample | SurvivalSample:
-        cutoff = self.cohort.cutoffs.get(model)
-        if "cutoff" in self.entry.needs and cutoff is None:
-            raise InputError("contract.json key cutoffs", f"no cut-off of {model}", "one", REMEDY)
+        cutoff = self.cohort.cutoff(model) if "cutoff" in self.entry.needs else None
         other = None if reference is None else self._prediction(reference)
         settings = Settings(self.cohort.level, self.horizon, cutoff=cutoff)
         if "grid" not in self.entry.needs:
@@ -161,6 +155,6 @@ class _Question:
 
     def _risk_name(self, model: str) -> str:
         if self.asked.risks is None:
-            where = f"descriptive analysis {self.asked.id} key risks"
+            where = self.asked.where("risks")
             raise InputError(where, f"nothing, and {self.name} takes risks", "one name per prediction", REMEDY)
         return self.asked.risks[self.asked.predictions.index(model)]

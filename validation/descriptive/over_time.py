@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from validation.cohort_table import CohortTable
-from validation.descriptive.base import Description, Descriptive, Figure, Row, Series, estimate_row
-from validation.descriptive.status import status_of
+from validation.cohort_table import REMEDY, CohortTable
+from validation.descriptive.base import Description, Descriptive, Figure, Row, Series
+from validation.descriptive.status import StatusAtHorizon, status_of
 from validation.errors import InputError
-from validation.estimators.catalogue.entry import Settings, SurvivalSample
-from validation.estimators.catalogue.survival import SURVIVAL
+from validation.estimators.catalogue.entry import Settings
 from validation.estimators.estimate import Estimate
-from validation.estimators.overall.brier_survival import integrated_brier, null_brier_t_influence
-from validation.estimators.samples import Bools, Floats
+from validation.estimators.overall.brier_survival import null_brier_t_influence
+from validation.estimators.samples import Floats
 from validation.estimators.survival.kaplan_meier import kaplan_meier
 
 REFERENCE = "Kaplan-Meier"
@@ -46,9 +45,8 @@ class PerformanceOverTime(Descriptive):
         for key in ("horizons_months", "risk_horizons_months"):
             horizons = np.array(getattr(self, key))
             if horizons.size < 2 or np.any(np.diff(horizons, prepend=0.0) <= 0):
-                where = f"protocol analysis {self.id} key {key}"
                 expected = "two or more, positive and ascending"
-                raise InputError(where, str(horizons.tolist()), expected, "Correct the protocol.")
+                raise InputError(self.where(key), str(horizons.tolist()), expected, REMEDY)
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return AUC and Brier score at each horizon, iAUC and IBS, with the reference, and the curves."""
@@ -57,82 +55,57 @@ class PerformanceOverTime(Descriptive):
             risk: np.column_stack([cohort.numbers(f"{risk}_{horizon:g}m") for horizon in self.risk_horizons_months])
             for risk in self.risks
         }
-        sample = _FollowUp(*cohort.follow_up(self.endpoint), cohort.level)
-        aucs = {name: self._aucs(cohort, name, prediction) for name, prediction in values.items()}
-        errors = {risk: self._errors(cohort, risk, matrix) for risk, matrix in matrices.items()}
-        errors[REFERENCE] = [sample.reference(horizon) for horizon in self.risk_horizons_months]
-        means = [sample.iauc(name, prediction, self.horizons_months) for name, prediction in values.items()]
-        means += [sample.ibs(risk, matrix, self.risk_horizons_months) for risk, matrix in matrices.items()]
-        means.append(sample.reference_ibs(self.risk_horizons_months))
+        ranked = [status_of(cohort, self.endpoint, horizon) for horizon in self.horizons_months]
+        at_risk = [status_of(cohort, self.endpoint, horizon) for horizon in self.risk_horizons_months]
+        aucs = {name: [at.row("auc_t", name, prediction) for at in ranked] for name, prediction in values.items()}
+        errors = {
+            risk: [at.row("brier_t", risk, column) for at, column in zip(at_risk, matrix.T, strict=True)]
+            for risk, matrix in matrices.items()
+        }
+        errors[REFERENCE] = [_reference(at) for at in at_risk]
+        means = [_mean("iauc", name, ranked, prediction) for name, prediction in values.items()]
+        means += [_mean("ibs", risk, at_risk, matrix[:, -1], matrix) for risk, matrix in matrices.items()]
         rows = [row for made in (*aucs.values(), *errors.values()) for row in made]
         figures = (
             Figure("months", "AUC", _lines(aucs, self.horizons_months)),
             Figure("months", "Brier score", _lines(errors, self.risk_horizons_months)),
         )
-        return Description((*rows, *means), figures)
-
-    def _aucs(self, cohort: CohortTable, name: str, values: Floats) -> list[Row]:
-        at = (status_of(cohort, self.endpoint, horizon) for horizon in self.horizons_months)
-        return [status.row("auc_t", name, values) for status in at]
-
-    def _errors(self, cohort: CohortTable, risk: str, matrix: Floats) -> list[Row]:
-        at = (status_of(cohort, self.endpoint, horizon) for horizon in self.risk_horizons_months)
-        return [status.row("brier_t", risk, values) for status, values in zip(at, matrix.T, strict=True)]
+        return Description((*rows, *means, _reference_mean(at_risk)), figures)
 
 
-@dataclass(frozen=True, eq=False)
-class _FollowUp:
-    """Follow-up of a cohort, and what is averaged over it.
+def _mean(
+    quantity: str, subject: str, over: list[StatusAtHorizon], prediction: Floats, risks: Floats | None = None
+) -> Row:
+    """Return the mean of a measure over horizons, as the catalogue's estimator of that name makes it."""
+    return over[-1].row_of(quantity, subject, lambda: _integrated(quantity, over, prediction, risks))
 
-    Attributes:
-        time: Shape (n,), months.
-        event: Shape (n,).
-        level: Two-sided confidence level.
-    """
 
-    time: Floats
-    event: Bools
-    level: float
+def _integrated(name: str, over: list[StatusAtHorizon], prediction: Floats, risks: Floats | None) -> Estimate:
+    outcome, horizons = over[-1].outcome, tuple(at.months for at in over)
+    sample = outcome.sample(prediction, Settings(over[-1].level), horizons=horizons, risks=risks)
+    return outcome.catalogue[name].estimate(sample)
 
-    def _row(self, quantity: str, subject: str, make: Callable[[], Estimate], horizon: float) -> Row:
-        events = int(np.count_nonzero(self.event & (self.time <= horizon)))
-        return estimate_row(quantity, subject, make, n=self.time.size, events=events, horizon=horizon)
 
-    def iauc(self, name: str, prediction: Floats, horizons: tuple[float, ...]) -> Row:
-        """Return the mean AUC over the horizons."""
-        sample = SurvivalSample(
-            self.time, self.event, prediction, Settings(self.level), horizons=np.asarray(horizons, dtype=np.float64)
-        )
-        return self._row("iauc", name, lambda: SURVIVAL["iauc"].estimate(sample), horizons[-1])
+def _reference(at: StatusAtHorizon) -> Row:
+    """Return the Brier score of predicting the cohort's own Kaplan-Meier risk for everybody."""
 
-    def ibs(self, name: str, risks: Floats, horizons: tuple[float, ...]) -> Row:
-        """Return the Brier score of risks, shape (n, k), integrated over the horizons."""
-        return self._row(
-            "ibs",
-            name,
-            lambda: integrated_brier(self.time, self.event, risks, horizons, level=self.level),
-            horizons[-1],
-        )
+    def make() -> Estimate:
+        influence = null_brier_t_influence(at.time, at.outcome.event, at.months)
+        return influence.estimate(scale="logit", level=at.level)
 
-    def reference(self, horizon: float) -> Row:
-        """Return the Brier score of predicting the cohort's own Kaplan-Meier risk for everybody."""
-        return self._row(
-            "null_brier_t",
-            REFERENCE,
-            lambda: null_brier_t_influence(self.time, self.event, horizon).estimate(scale="logit", level=self.level),
-            horizon,
-        )
+    return at.row_of("null_brier_t", REFERENCE, make)
 
-    def reference_ibs(self, horizons: tuple[float, ...]) -> Row:
-        """Return that score integrated over the horizons; that the risk is estimated adds nothing to its variance."""
 
-        def make() -> Estimate:
-            curve = kaplan_meier(self.time, self.event)
-            risks = [1 - curve.at(horizon)[0] for horizon in horizons]
-            everybody = np.tile(risks, (self.time.size, 1))
-            return integrated_brier(self.time, self.event, everybody, horizons, level=self.level)
+def _reference_mean(over: list[StatusAtHorizon]) -> Row:
+    """Return that score integrated over the horizons; that the risk is estimated adds nothing to its variance."""
 
-        return self._row("null_ibs", REFERENCE, make, horizons[-1])
+    def make() -> Estimate:
+        curve = kaplan_meier(over[-1].time, over[-1].outcome.event)
+        risks = [1 - curve.at(at.months)[0] for at in over]
+        everybody = np.tile(risks, (over[-1].time.size, 1))
+        return _integrated("ibs", over, everybody[:, -1], everybody)
+
+    return over[-1].row_of("null_ibs", REFERENCE, make)
 
 
 def _lines(rows: Mapping[str, list[Row]], horizons: tuple[float, ...]) -> tuple[Series, ...]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+
+from numpy.typing import ArrayLike
 
 from validation.cohort_table import Groups
 from validation.descriptive.base import Figure, Row, Series
+from validation.descriptive.quantities import LINES
 from validation.estimators.estimate import UndefinedEstimate
+from validation.outcomes import left_out
 
 
 def part_name(text: str, label: str) -> str:
@@ -15,31 +19,28 @@ def part_name(text: str, label: str) -> str:
     return f"{text} {label}" if re.fullmatch(r"\w+", text) else label
 
 
-def left_out(groups: Groups, text: str) -> str:
+def of_unknown(groups: Groups, text: str) -> str:
     """Return who belongs to no group, as an end of a method; nothing if everybody belongs to one."""
-    unknown = int((~groups.known).sum())
-    return f"; {unknown} patients of unknown {text} left out" if unknown else ""
+    return left_out(int((~groups.known).sum()), text)
 
 
-def forest(rows: Sequence[Row], x: str, name: Callable[[Row], str]) -> Figure:
-    """Return the figure of estimates below each other, the first uppermost; what is undefined has no line.
+def forest(rows: Sequence[Row], quantity: str, x: str) -> Figure:
+    """Return the figure of a quantity's estimates below each other, the first uppermost; what is undefined has no line.
 
     Args:
-        rows: Estimates, made by `estimate_row`.
+        rows: Of the analysis; a point's `row` is the place of its estimate among them, counted from 0.
+        quantity: That is shown.
         x: Label of the horizontal axis.
-        name: What a row is called beside its line.
     """
-    shown = [row for row in rows if row["value"] is not None]
-    return Figure(
-        x,
-        "line from the top",
-        tuple(
-            Series(
-                name(row), {"x": [row["value"]], "lower": [row["lower"]], "upper": [row["upper"]], "y": [position + 1]}
-            )
-            for position, row in enumerate(shown)
-        ),
-    )
+    shown = [(k, row) for k, row in enumerate(rows) if row["quantity"] == quantity and row["value"] is not None]
+    points: dict[str, ArrayLike] = {
+        "x": [row["value"] for _, row in shown],
+        "lower": [row["lower"] for _, row in shown],
+        "upper": [row["upper"] for _, row in shown],
+        "y": [line + 1 for line in range(len(shown))],
+        "row": [k for k, _ in shown],
+    }
+    return Figure(x, LINES, (Series(quantity, points),) if shown else ())
 
 
 def nobody_in(label: str) -> UndefinedEstimate:

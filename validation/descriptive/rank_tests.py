@@ -12,6 +12,7 @@ from validation.estimators.estimate import UndefinedEstimate
 from validation.estimators.groups.group_test import GroupTest
 from validation.estimators.groups.location import kruskal_wallis, mann_whitney
 from validation.estimators.samples import Bools, Floats
+from validation.outcomes import left_out
 
 
 def note_of_unknown(unknown: Mapping[str, Bools]) -> str:
@@ -21,12 +22,11 @@ def note_of_unknown(unknown: Mapping[str, Bools]) -> str:
         unknown: Shape (n,) by name, of whom it is not known.
     """
     counted: Bools = np.zeros(next(iter(unknown.values())).size, dtype=np.bool_)
-    notes = []
+    note = ""
     for name, missing in unknown.items():
-        if count := int(np.count_nonzero(missing & ~counted)):
-            notes.append(f"; {count} patients of unknown {name} left out")
+        note += left_out(int(np.count_nonzero(missing & ~counted)), name)
         counted |= missing
-    return "".join(notes)
+    return note
 
 
 def rank_test(values: Floats, labels: list[str]) -> GroupTest:

@@ -9,8 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from validation.cohort_table import CohortTable
-from validation.descriptive.base import Description, Descriptive, Figure, Series
-from validation.descriptive.drawing import thinned
+from validation.descriptive.base import Description, Descriptive, Figure, Series, thinned
 from validation.descriptive.status import BinaryStatus, status_of
 from validation.estimators.discrimination.curves import PrecisionRecallCurve, RocCurve
 from validation.estimators.estimate import UndefinedEstimate

@@ -31,7 +31,7 @@ class ScoreByGroup(Descriptive):
         values, groups = cohort.numbers(self.prediction), cohort.groups(self.by)
         missing = np.isnan(values)
         parts = {label: values[groups.members(label) & ~missing] for label in groups.labels}
-        note = note_of_unknown({self.prediction: missing})
+        note = note_of_unknown({self.by: ~groups.known, self.prediction: missing})
         rows = [
             rank_test_row(self.prediction, values, self.by, cohort),
             *quartile_rows(self.prediction, parts, cohort.level, note),

@@ -1,23 +1,21 @@
-"""What happened to a cohort's patients, asked alike of a binary endpoint and of one with time at a horizon."""
+"""What can be asked alike of a binary endpoint and of one with time at a horizon: estimates, curves, calibration."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
-from validation.cohort import Endpoint
 from validation.cohort_table import REMEDY, CohortTable
 from validation.descriptive.base import Row, estimate_row
 from validation.errors import InputError
 from validation.estimators.calibration.binary import strictly_between
 from validation.estimators.calibration.curves import CalibrationCurve, calibration_curve, calibration_curve_at_horizon
 from validation.estimators.calibration.grouped import GroupedTest, RiskGroup, greenwood_nam_dagostino, hosmer_lemeshow
-from validation.estimators.catalogue.binary import BINARY
-from validation.estimators.catalogue.entry import BinarySample, Settings, SurvivalSample
-from validation.estimators.catalogue.survival import SURVIVAL
+from validation.estimators.catalogue.entry import Settings
 from validation.estimators.classification.proportion import exact_limits
 from validation.estimators.discrimination.curves import (
     PrecisionRecallCurve,
@@ -28,7 +26,7 @@ from validation.estimators.discrimination.curves import (
 )
 from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.intervals import confidence_limits
-from validation.estimators.samples import Bools, Floats, finite_vector, risk_vector
+from validation.estimators.samples import Floats, risk_vector
 from validation.estimators.utility.decision_curve import (
     ClinicalImpact,
     DecisionCurve,
@@ -37,25 +35,27 @@ from validation.estimators.utility.decision_curve import (
     decision_curve,
     decision_curve_at_horizon,
 )
+from validation.outcomes import Outcome, outcome_of
 
 
 @dataclass(frozen=True, eq=False)
-class Status:
-    """What is known of a cohort's patients, and what can be asked of it.
+class Status(ABC):
+    """The outcome of a cohort's patients, at a horizon if it has a time, and what can be asked of it.
 
     Attributes:
+        outcome: Of the cohort's patients; with time everybody's is known, however short the follow-up.
         level: Two-sided confidence level.
-        n: Patients of whom it is known; with time everybody, however short the follow-up.
-        events: Cases among them, or events by the horizon.
-        horizon: In months, if there is one.
-        note: Who was left out, for the method.
+        horizon: In months; None for a binary endpoint.
     """
 
+    outcome: Outcome
     level: float
-    n: int
-    events: int
     horizon: float | None
-    note: str
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Patients, and cases or events by the horizon among them."""
+        return self.outcome.counts(self.horizon)
 
     def estimate(self, name: str, values: Floats, **settings: Any) -> Estimate:
         """Return the estimate of that name in the catalogue.
@@ -65,7 +65,8 @@ class Status:
             values: Shape (cohort,), prediction of every patient of the cohort.
             **settings: Of `Settings`: threshold, replicates, seed.
         """
-        raise NotImplementedError
+        told = Settings(self.level, self.horizon, **settings)
+        return self.outcome.catalogue[name].estimate(self.outcome.sample(values, told))
 
     def row(self, name: str, subject: str, values: Floats, *, group: str | None = None, **settings: Any) -> Row:
         """Return that estimate as a row."""
@@ -73,44 +74,45 @@ class Status:
 
     def row_of(self, quantity: str, subject: str, make: Callable[[], Estimate], *, group: str | None = None) -> Row:
         """Return any estimate that rests on these patients as a row."""
+        n, events = self.counts
         return estimate_row(
             quantity,
             subject,
             make,
-            n=self.n,
-            events=self.events,
+            n=n,
+            events=events,
             group=group,
-            note=self.note,
+            note=self.outcome.note,
             horizon=self.horizon,
         )
 
+    @abstractmethod
     def roc(self, values: Floats) -> RocCurve:
         """Return the ROC curve; with time by censoring weights."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decisions(self, values: Floats, thresholds: Floats, *, standardized: bool) -> DecisionCurve:
         """Return the decision curve."""
-        raise NotImplementedError
 
+    @abstractmethod
     def impact(self, values: Floats, thresholds: Floats) -> ClinicalImpact:
         """Return the clinical impact curve."""
-        raise NotImplementedError
 
+    @abstractmethod
     def calibration(self, values: Floats, replicates: int, seed: int) -> CalibrationCurve:
         """Return the smoothed calibration curve."""
-        raise NotImplementedError
 
+    @abstractmethod
     def slope(self, values: Floats) -> Estimate:
         """Return the calibration slope of a probability, or of the linear predictor that a risk amounts to."""
-        raise NotImplementedError
 
+    @abstractmethod
     def calibration_test(self, values: Floats, groups: int) -> GroupedTest:
         """Return the test between quantiles of predicted risk."""
-        raise NotImplementedError
 
+    @abstractmethod
     def observed_limits(self, group: RiskGroup) -> tuple[float, float]:
         """Return the interval of the observed risk of a group; NaN where there is none."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,38 +120,37 @@ class BinaryStatus(Status):
     """A binary endpoint.
 
     Attributes:
-        known: Shape (cohort,), whose status is known.
-        case: Shape (n,), of these.
         fitted: Whether the model was fitted to these patients.
     """
 
-    known: Bools
-    case: Bools
     fitted: bool
 
-    def estimate(self, name: str, values: Floats, **settings: Any) -> Estimate:
-        """See `Status.estimate`."""
-        return BINARY[name].estimate(BinarySample(self.case, values[self.known], Settings(self.level, **settings)))
+    def _known(self, values: Floats) -> Floats:
+        return values[self.outcome.known]
 
     def roc(self, values: Floats) -> RocCurve:
         """See `Status.roc`."""
-        return roc_curve(self.case, values[self.known])
+        return roc_curve(self.outcome.event, self._known(values))
 
     def precision_recall(self, values: Floats) -> PrecisionRecallCurve:
         """Return the precision-recall curve."""
-        return precision_recall_curve(self.case, values[self.known])
+        return precision_recall_curve(self.outcome.event, self._known(values))
 
     def decisions(self, values: Floats, thresholds: Floats, *, standardized: bool) -> DecisionCurve:
         """See `Status.decisions`."""
-        return decision_curve(self.case, values[self.known], thresholds, standardized=standardized, level=self.level)
+        return decision_curve(
+            self.outcome.event, self._known(values), thresholds, standardized=standardized, level=self.level
+        )
 
     def impact(self, values: Floats, thresholds: Floats) -> ClinicalImpact:
         """See `Status.impact`."""
-        return clinical_impact(self.case, values[self.known], thresholds, level=self.level)
+        return clinical_impact(self.outcome.event, self._known(values), thresholds, level=self.level)
 
     def calibration(self, values: Floats, replicates: int, seed: int) -> CalibrationCurve:
         """See `Status.calibration`."""
-        return calibration_curve(self.case, values[self.known], level=self.level, replicates=replicates, seed=seed)
+        return calibration_curve(
+            self.outcome.event, self._known(values), level=self.level, replicates=replicates, seed=seed
+        )
 
     def slope(self, values: Floats) -> Estimate:
         """See `Status.slope`."""
@@ -158,7 +159,7 @@ class BinaryStatus(Status):
     def calibration_test(self, values: Floats, groups: int) -> GroupedTest:
         """Return the Hosmer-Lemeshow test."""
         cohort = "development" if self.fitted else "external"
-        return hosmer_lemeshow(self.case, values[self.known], cohort=cohort, groups=groups)  # type: ignore[arg-type]
+        return hosmer_lemeshow(self.outcome.event, self._known(values), cohort=cohort, groups=groups)  # type: ignore[arg-type]
 
     def observed_limits(self, group: RiskGroup) -> tuple[float, float]:
         """Return the exact interval."""
@@ -170,29 +171,22 @@ class StatusAtHorizon(Status):
     """An endpoint with time, at a horizon.
 
     Attributes:
-        time: Shape (n,), months.
-        event: Shape (n,).
+        time: Follow-up in months, shape (n,).
         months: The horizon.
     """
 
     time: Floats
-    event: Bools
     months: float
-
-    def estimate(self, name: str, values: Floats, **settings: Any) -> Estimate:
-        """See `Status.estimate`."""
-        told = Settings(self.level, self.months, **settings)
-        return SURVIVAL[name].estimate(SurvivalSample(self.time, self.event, values, told))
 
     def roc(self, values: Floats) -> RocCurve:
         """See `Status.roc`."""
-        return roc_curve_at_horizon(self.time, self.event, values, self.months)
+        return roc_curve_at_horizon(self.time, self.outcome.event, values, self.months)
 
     def decisions(self, values: Floats, thresholds: Floats, *, standardized: bool) -> DecisionCurve:
         """See `Status.decisions`."""
         return decision_curve_at_horizon(
             self.time,
-            self.event,
+            self.outcome.event,
             values,
             thresholds,
             horizon=self.months,
@@ -203,24 +197,24 @@ class StatusAtHorizon(Status):
     def impact(self, values: Floats, thresholds: Floats) -> ClinicalImpact:
         """See `Status.impact`."""
         return clinical_impact_at_horizon(
-            self.time, self.event, values, thresholds, horizon=self.months, level=self.level
+            self.time, self.outcome.event, values, thresholds, horizon=self.months, level=self.level
         )
 
     def calibration(self, values: Floats, replicates: int, seed: int) -> CalibrationCurve:
         """See `Status.calibration`."""
         return calibration_curve_at_horizon(
-            self.time, self.event, values, self.months, level=self.level, replicates=replicates, seed=seed
+            self.time, self.outcome.event, values, self.months, level=self.level, replicates=replicates, seed=seed
         )
 
     def slope(self, values: Floats) -> Estimate:
         """Return Cox's slope on log(-log(1 - risk)): of a Cox model that is its linear predictor plus a constant."""
-        risk = strictly_between("risk", risk_vector(values, self.n))
+        risk = strictly_between("risk", risk_vector(values, self.time.size))
         slope = self.estimate("calibration_slope", np.log(-np.log1p(-risk)))
         return replace(slope, method=f"{slope.method}; linear predictor: log(-log(1 - risk))")
 
     def calibration_test(self, values: Floats, groups: int) -> GroupedTest:
         """Return the Greenwood-Nam-D'Agostino test."""
-        return greenwood_nam_dagostino(self.time, self.event, values, self.months, groups=groups)
+        return greenwood_nam_dagostino(self.time, self.outcome.event, values, self.months, groups=groups)
 
     def observed_limits(self, group: RiskGroup) -> tuple[float, float]:
         """Return the Kaplan-Meier interval, symmetric on the log(-log) scale of survival."""
@@ -231,6 +225,14 @@ class StatusAtHorizon(Status):
         return 1 - upper, 1 - lower
 
 
+@overload
+def status_of(cohort: CohortTable, endpoint: str, horizon_months: float) -> StatusAtHorizon: ...
+
+
+@overload
+def status_of(cohort: CohortTable, endpoint: str, horizon_months: float | None) -> Status: ...
+
+
 def status_of(cohort: CohortTable, endpoint: str, horizon_months: float | None) -> Status:
     """Return the status that an endpoint, at a horizon if it has a time, defines.
 
@@ -238,19 +240,13 @@ def status_of(cohort: CohortTable, endpoint: str, horizon_months: float | None) 
         UndefinedEstimate: The cohort never recorded the endpoint; of nobody is the status known.
         InputError: The model knows no such endpoint; one with time without horizon, a binary one with a horizon.
     """
-    if horizon_months is not None:
-        time, event = cohort.follow_up(endpoint)
-        finite_vector("time", time)
-        events = int(np.count_nonzero(event & (time <= horizon_months)))
-        return StatusAtHorizon(cohort.level, cohort.n, events, horizon_months, "", time, event, horizon_months)
-    if isinstance(cohort.meta.endpoints.get(endpoint), Endpoint):
-        found = f"{endpoint}, which has a time, without horizon"
-        raise InputError(f"protocol of {cohort.meta.name}", found, "a horizon in months", REMEDY)
-    cases = cohort.cases(endpoint)
-    known = np.isfinite(cases)
-    case = cases[known] == 1
-    if not known.any():
+    outcome = outcome_of(cohort, endpoint)
+    if (outcome.time is None) != (horizon_months is None):
+        kind = "is binary, with a horizon" if outcome.time is None else "has a time, without horizon"
+        expected = "a horizon in months where the endpoint has a time, and only there"
+        raise InputError(f"protocol of {cohort.meta.name}", f"{endpoint}, which {kind}", expected, REMEDY)
+    if not outcome.event.size:
         raise UndefinedEstimate(f"{endpoint} is known of none of {cohort.n} patients", too_few=True)
-    note = f"; {cohort.n - case.size} patients of unknown {endpoint} left out" if case.size < cohort.n else ""
-    fitted = cohort.meta.role == "development"
-    return BinaryStatus(cohort.level, case.size, int(case.sum()), None, note, known, case, fitted)
+    if outcome.time is None or horizon_months is None:
+        return BinaryStatus(outcome, cohort.level, None, cohort.meta.role == "development")
+    return StatusAtHorizon(outcome, cohort.level, horizon_months, outcome.time, horizon_months)

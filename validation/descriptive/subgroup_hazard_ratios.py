@@ -11,11 +11,12 @@ from validation.cohort_table import CohortTable, Groups
 from validation.descriptive.base import Description, Descriptive, Row, p_value_row
 from validation.descriptive.cox_regression import chi_square_as_test
 from validation.descriptive.kaplan_meier import ratio_row
-from validation.descriptive.parts import forest, left_out, part_name
+from validation.descriptive.parts import forest, of_unknown, part_name
 from validation.estimators.estimate import UndefinedEstimate
 from validation.estimators.groups.group_test import GroupTest
 from validation.estimators.samples import Bools, Floats
 from validation.estimators.survival.interaction import interaction_by_group
+from validation.outcomes import left_out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +41,8 @@ class SubgroupHazardRatios(Descriptive):
         rows = [self._ratio(time, event, pair, None, cohort.level, "")]
         for text in self.within:
             rows += self._of(cohort, text, time, event, pair)
-        shown = [row for row in rows if row["quantity"] == "hazard_ratio"]
         against = f"hazard ratio, {part_name(self.by, pair.labels[1])} against {pair.labels[0]}"
-        return Description(tuple(rows), (forest(shown, against, lambda row: row["group"] or "all patients"),))
+        return Description(tuple(rows), (forest(rows, "hazard_ratio", against),))
 
     def _of(self, cohort: CohortTable, text: str, time: Floats, event: Bools, pair: Groups) -> list[Row]:
         try:
@@ -54,11 +54,11 @@ class SubgroupHazardRatios(Descriptive):
             chosen = groups.members(label)
             part = Groups(pair.labels, pair.index[chosen])
             name = part_name(text, label)
-            rows.append(self._ratio(time[chosen], event[chosen], part, name, cohort.level, left_out(groups, text)))
+            rows.append(self._ratio(time[chosen], event[chosen], part, name, cohort.level, of_unknown(groups, text)))
         return [*rows, self._interaction(time, event, pair, groups, text)]
 
     def _ratio(self, time: Floats, event: Bools, pair: Groups, group: str | None, level: float, note: str) -> Row:
-        note = left_out(pair, self.by) + note
+        note = of_unknown(pair, self.by) + note
         return ratio_row(time, event, pair.index, (0, 1), level=level, subject=self.by, group=group, note=note)
 
     def _interaction(
@@ -73,7 +73,7 @@ class SubgroupHazardRatios(Descriptive):
             lacking = [label for k, label in enumerate(groups.labels) if k not in in_both]
             note = f"; without {', '.join(lacking)}, where one side has no patient" if lacking else ""
             unknown = int((~(pair.known & groups.known)).sum())
-            note += f"; {unknown} patients of unknown group left out" if unknown else ""
+            note += left_out(unknown, "group")
             used = used & np.isin(groups.index, in_both)
 
         def make() -> GroupTest:

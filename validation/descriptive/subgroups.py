@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from validation.cohort_table import REMEDY, CohortTable
 from validation.descriptive.base import Description, Descriptive, Row, estimate_row, p_value_row
-from validation.descriptive.outcomes import outcome_of
-from validation.descriptive.parts import forest, left_out, nobody_in, part_name
+from validation.descriptive.parts import forest, nobody_in, of_unknown, part_name
 from validation.errors import InputError
 from validation.estimators.catalogue.entry import Settings
 from validation.estimators.centres.random_effects import cochran_q
 from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.groups.group_test import GroupTest
 from validation.estimators.intervals import derivative, on_scale
+from validation.outcomes import outcome_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +42,14 @@ class Subgroups(Descriptive):
         rows = [self._row(cohort, None, "")]
         for text in self.by:
             rows += self._of(cohort, text)
-        name = self.estimator.replace("_", " ")
-        shown = [row for row in rows if row["quantity"] == self.estimator]
-        return Description(tuple(rows), (forest(shown, name, lambda row: row["group"] or "all patients"),))
+        return Description(tuple(rows), (forest(rows, self.estimator, self.estimator.replace("_", " ")),))
 
     def _of(self, cohort: CohortTable, text: str) -> list[Row]:
         try:
             groups = cohort.groups(text)
         except UndefinedEstimate as undefined:
             return [self._undefined(undefined, text)]
-        note = left_out(groups, text)
+        note = of_unknown(groups, text)
         rows = [self._row(cohort.part(groups.members(label)), part_name(text, label), note) for label in groups.labels]
         defined = [row for row in rows if row["value"] is not None]
         omitted = ", ".join(str(row["group"]) for row in rows if row["value"] is None)
@@ -69,10 +68,10 @@ class Subgroups(Descriptive):
         def make() -> Estimate:
             raise undefined
 
-        return estimate_row(self.estimator, self.prediction, make, n=0, events=0, group=group)
+        return self._estimate_row(make, 0, 0, group)
 
     def _row(self, cohort: CohortTable, group: str | None, note: str) -> Row:
-        where = f"descriptive analysis {self.id} key estimator"
+        where = self.where("estimator")
         outcome = outcome_of(cohort, self.endpoint)
         entry = outcome.entry(self.estimator, where, frozenset(("cutoff",)))
         if (self.horizon_months is None and entry.horizon == "required") or (
@@ -80,9 +79,7 @@ class Subgroups(Descriptive):
         ):
             found = f"{self.estimator} of {self.endpoint}, horizon_months {self.horizon_months}"
             raise InputError(where, found, f"a horizon: {entry.horizon}", REMEDY)
-        cutoff = cohort.cutoffs.get(self.prediction)
-        if "cutoff" in entry.needs and cutoff is None:
-            raise InputError("contract.json key cutoffs", f"no cut-off of {self.prediction}", "one", REMEDY)
+        cutoff = cohort.cutoff(self.prediction) if "cutoff" in entry.needs else None
         n, events = outcome.counts(self.horizon_months)
         settings = Settings(cohort.level, self.horizon_months, cutoff=cutoff)
         sample = outcome.sample(cohort.numbers(self.prediction), settings)
@@ -92,8 +89,21 @@ class Subgroups(Descriptive):
                 raise nobody_in(group or "known outcome")
             return entry.estimate(sample)
 
-        note = outcome.left_out + note
-        return estimate_row(self.estimator, self.prediction, make, n=n, events=events, group=group, note=note)
+        return self._estimate_row(make, n, events, group, outcome.note + note)
+
+    def _estimate_row(
+        self, make: Callable[[], Estimate], n: int, events: int, group: str | None, note: str = ""
+    ) -> Row:
+        return estimate_row(
+            self.estimator,
+            self.prediction,
+            make,
+            n=n,
+            events=events,
+            group=group,
+            note=note,
+            horizon=self.horizon_months,
+        )
 
 
 def _heterogeneity(rows: list[Row]) -> GroupTest:

@@ -12,12 +12,13 @@ from validation.cohort_table import CohortTable, Groups
 from validation.descriptive.base import Description, Descriptive, Figure, Row, Series, estimate_row, p_value_row
 from validation.descriptive.cox_regression import chi_square_as_test
 from validation.descriptive.kaplan_meier import curve_series, ratio_row, survival_rows
-from validation.descriptive.parts import part_name
+from validation.descriptive.parts import of_unknown, part_name
 from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.groups.group_test import GroupTest
 from validation.estimators.samples import Bools, Floats
 from validation.estimators.survival.interaction import Interaction, treatment_interaction
 from validation.estimators.survival.log_rank import LogRank, log_rank
+from validation.outcomes import left_out
 
 CAUTION = "; treatment was not assigned at random, no causal effect"
 
@@ -46,15 +47,13 @@ class TreatmentEffect(Descriptive):
         treatment, modifier = cohort.two_groups(self.treatment), cohort.two_groups(self.modifier)
         time, event = cohort.follow_up(self.endpoint)
         chosen = np.ones(cohort.n, dtype=np.bool_)
-        note = CAUTION
+        note = ""
         if self.within is not None:
             limits = cohort.two_groups(self.within)
             chosen = limits.index == 1
-            note = f"; only {limits.labels[1]}" + CAUTION
+            note = f"; only {limits.labels[1]}" + of_unknown(limits, self.within)
         known = chosen & treatment.known & modifier.known
-        out = int(chosen.sum() - known.sum())
-        if out:
-            note += f"; {out} patients of unknown {self.treatment} or {self.modifier} left out"
+        note += left_out(int(chosen.sum() - known.sum()), f"{self.treatment} or {self.modifier}")
         if not known.any():
             raise UndefinedEstimate(f"no patient of known treatment and group{note}", too_few=True)
         arms = _Arms(
@@ -76,7 +75,7 @@ class TreatmentEffect(Descriptive):
 
 @dataclass(frozen=True, eq=False)
 class _Arms:
-    """Patients of known treatment and group; their analyses."""
+    """Patients of known treatment and group; their analyses. `note` says who they are."""
 
     asked: TreatmentEffect
     time: Floats
@@ -96,18 +95,18 @@ class _Arms:
             both = inside & self.treatment.members(arm)
             if both.any():
                 time, event, called = self.time[both], self.event[both], f"{name}: {arm}"
-                rows += survival_rows(time, event, subject, called, self.asked.horizons_months, self.level)
-                series.append(curve_series(time, event, called))
+                horizons = self.asked.horizons_months
+                rows += survival_rows(time, event, subject, called, horizons, self.level, self.note)
+                series += curve_series(time, event, called)
         time, event, treated = self.time[inside], self.event[inside], self.treatment.index[inside]
 
         def test() -> LogRank:
             return log_rank(time, event, treated)
 
         n, events = int(inside.sum()), int(event.sum())
-        rows.append(p_value_row("log_rank", subject, test, n=n, events=events, group=name, note=self.note))
-        rows.append(
-            ratio_row(time, event, treated, (0, 1), level=self.level, subject=subject, group=name, note=self.note)
-        )
+        note = self.note + CAUTION
+        rows.append(p_value_row("log_rank", subject, test, n=n, events=events, group=name, note=note))
+        rows.append(ratio_row(time, event, treated, (0, 1), level=self.level, subject=subject, group=name, note=note))
         return rows, series
 
     @cached_property
@@ -137,8 +136,9 @@ class _Arms:
             return chi_square_as_test(self._fitted().likelihood_ratio, method)
 
         subject = self.asked.treatment
-        note = ", of treatment in two groups, from one Cox model with their product" + self.note
+        note = self.note + CAUTION
+        of_model = ", of treatment in two groups, from one Cox model with their product" + note
         return [
-            estimate_row("ratio_of_hazard_ratios", subject, ratio, n=n, events=events, group=group, note=note),
-            p_value_row("interaction_test", subject, test, n=n, events=events, group=group, note=self.note),
+            estimate_row("ratio_of_hazard_ratios", subject, ratio, n=n, events=events, group=group, note=of_model),
+            p_value_row("interaction_test", subject, test, n=n, events=events, group=group, note=note),
         ]

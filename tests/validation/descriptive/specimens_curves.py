@@ -13,7 +13,7 @@ from tests.reference import gbsg
 from validation.cohort import BinaryEndpoint, CohortMeta, Endpoint, Period
 from validation.cohort_table import CohortTable
 from validation.descriptive.base import Descriptive
-from validation.descriptive.document import check_description
+from validation.descriptive.document import check_description, compact, whole
 from validation.documents import encode
 from validation.schema import load_schema
 
@@ -86,19 +86,21 @@ def cohort(table: pd.DataFrame | None = None, **changes: Any) -> CohortTable:
 
 
 def document(analyses: list[dict[str, Any]], n: int) -> dict[str, Any]:
-    """Descriptive analyses of a cohort of n patients, whole and sound around them."""
+    """Descriptive analyses of a cohort of n patients, as they are written, and sound around them."""
     digests = dict.fromkeys(("artifact", "predictions", "outcomes", "patients", "analysis"), "0" * 64)
-    return {
-        "schema": 1,
-        "model": "specimen",
-        "architecture": "mri_distant_metastasis",
-        "cohort": "gbsg",
-        "role": "external",
-        "synthetic": False,
-        "patients": {"declared": n, "predicted": n, "failed": [], "with_missing_covariates": 0},
-        "analyses": analyses,
-        "digests": digests,
-    }
+    return compact(
+        {
+            "schema": 1,
+            "model": "specimen",
+            "architecture": "mri_distant_metastasis",
+            "cohort": "gbsg",
+            "role": "external",
+            "synthetic": False,
+            "patients": {"declared": n, "predicted": n, "failed": [], "with_missing_covariates": 0},
+            "analyses": analyses,
+            "digests": digests,
+        }
+    )
 
 
 def described(analysis: Descriptive, table: CohortTable | None = None) -> dict[str, Any]:
@@ -106,7 +108,7 @@ def described(analysis: Descriptive, table: CohortTable | None = None) -> dict[s
     table = cohort() if table is None else table
     read: dict[str, Any] = json.loads(encode(document([analysis.to_dict(table)], table.n)))
     check_description(read, "descriptive analyses")
-    result: dict[str, Any] = read["analyses"][0]
+    result: dict[str, Any] = whole(read)["analyses"][0]
     return result
 
 

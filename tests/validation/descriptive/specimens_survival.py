@@ -13,7 +13,7 @@ import pandas as pd
 from validation.cohort import BinaryEndpoint, CohortMeta, Endpoint, Period
 from validation.cohort_table import CohortTable
 from validation.descriptive.base import Descriptive
-from validation.descriptive.document import check_description
+from validation.descriptive.document import check_description, compact, whole
 from validation.documents import encode
 from validation.schema import load_schema
 
@@ -101,25 +101,28 @@ def specimen(table: pd.DataFrame | None = None, **changes: Any) -> CohortTable:
 
 
 def described(analysis: Descriptive, cohort: CohortTable) -> dict[str, Any]:
-    """The analysis as the file holds it: written, read again, and accepted by the check of the whole document."""
-    result: dict[str, Any] = json.loads(encode(analysis.to_dict(cohort)))
-    check_description(document([result], cohort.n), "description")
+    """The analysis written, read again, and accepted by the check of the whole document."""
+    read: dict[str, Any] = json.loads(encode(document([analysis.to_dict(cohort)], cohort.n)))
+    check_description(read, "description")
+    result: dict[str, Any] = whole(read)["analyses"][0]
     return result
 
 
 def document(analyses: list[dict[str, Any]], n: int) -> dict[str, Any]:
-    """Descriptive analyses of a cohort of n patients."""
-    return {
-        "schema": 1,
-        "model": "ct_specimen_model",
-        "architecture": "ct_stroma_survival",
-        "cohort": "ct_specimen",
-        "role": "external",
-        "synthetic": True,
-        "patients": {"declared": n, "predicted": n, "failed": [], "with_missing_covariates": 0},
-        "analyses": analyses,
-        "digests": dict.fromkeys(("artifact", "predictions", "outcomes", "patients", "analysis"), "0" * 64),
-    }
+    """Descriptive analyses of a cohort of n patients, as they are written."""
+    return compact(
+        {
+            "schema": 1,
+            "model": "ct_specimen_model",
+            "architecture": "ct_stroma_survival",
+            "cohort": "ct_specimen",
+            "role": "external",
+            "synthetic": True,
+            "patients": {"declared": n, "predicted": n, "failed": [], "with_missing_covariates": 0},
+            "analyses": analyses,
+            "digests": dict.fromkeys(("artifact", "predictions", "outcomes", "patients", "analysis"), "0" * 64),
+        }
+    )
 
 
 def rows_of(result: Mapping[str, Any], quantity: str, **chosen: Any) -> list[dict[str, Any]]:
@@ -135,6 +138,13 @@ def row_of(result: Mapping[str, Any], quantity: str, **chosen: Any) -> dict[str,
     """The only such row."""
     (row,) = rows_of(result, quantity, **chosen)
     return row
+
+
+def lines_of(forest: Mapping[str, Any]) -> dict[str, Any]:
+    """The only series of a forest plot."""
+    (series,) = forest["series"]
+    found: dict[str, Any] = series
+    return found
 
 
 def figures_of(row: Mapping[str, Any]) -> tuple[float, float, float]:

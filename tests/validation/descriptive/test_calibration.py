@@ -70,7 +70,7 @@ def test_with_time() -> None:
 
 
 def test_smoothed_curve() -> None:
-    """The line in the figure is the estimator's curve with its band."""
+    """The line in the figure is every second point of the estimator's curve, with its band."""
     data = frame()
     curve = calibration_curve_at_horizon(
         data.dmfs_time_months, data.dmfs_event, data.risk_36m, 36, replicates=200, seed=0
@@ -78,7 +78,7 @@ def test_smoothed_curve() -> None:
     drawn = line(described(TIMED), 0, "risk_36m")
 
     for name, values in (("x", curve.predicted), ("y", curve.observed), ("lower", curve.lower), ("upper", curve.upper)):
-        np.testing.assert_allclose(drawn[name], values, rtol=1e-5)
+        np.testing.assert_allclose(drawn[name], values[::2], rtol=1e-3)
 
 
 def test_points_of_groups() -> None:
@@ -87,12 +87,12 @@ def test_points_of_groups() -> None:
 
     assert (sum(binary["n"]), sum(binary["events"])) == (555, 224)
     lower, upper = exact_limits(binary["events"][0], binary["n"][0], 0.95)
-    assert (binary["lower"][0], binary["upper"][0]) == pytest.approx((lower, upper), rel=1e-5)
+    assert (binary["lower"][0], binary["upper"][0]) == pytest.approx((lower, upper), rel=1e-3)
     assert sum(timed["n"]) == 686
     lowest = data[data.risk_36m <= data.risk_36m.quantile(0.2)]
     survival = survival_at_horizon(kaplan_meier(lowest.dmfs_time_months, lowest.dmfs_event), 36)
     limits = 1 - survival.value, 1 - survival.upper, 1 - survival.lower
-    assert (timed["y"][0], timed["lower"][0], timed["upper"][0]) == pytest.approx(limits, rel=1e-5)
+    assert (timed["y"][0], timed["lower"][0], timed["upper"][0]) == pytest.approx(limits, rel=1e-3)
 
 
 def test_certain_probabilities() -> None:

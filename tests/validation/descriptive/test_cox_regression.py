@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from tests.reference import from_r, gbsg
-from tests.validation.descriptive.specimens_survival import described, figures_of, patients, row_of, rows_of, specimen
+from tests.validation.descriptive.specimens_survival import (
+    described,
+    figures_of,
+    lines_of,
+    patients,
+    row_of,
+    rows_of,
+    specimen,
+)
 from validation.descriptive.cox_regression import CoxRegression
 from validation.errors import InputError
 from validation.estimators.survival.cox import fit_cox
@@ -41,9 +49,7 @@ def test_multivariable_equals_the_estimators() -> None:
         [*(zph.terms[name].p_value for name in TERMS), zph.overall.p_value]
     )
     assert rows[2]["group"] == "pN1 against pN0"
-    assert rows[0]["method"].endswith(
-        f"{240 - len(data)} patients of unknown lp_a or age_years>=60 or pn_stage or cea_ng_ml left out"
-    )
+    assert rows[0]["method"].endswith(f"; {240 - len(data)} patients of unknown value of a term left out")
 
 
 def test_univariable_uses_everybody_of_whom_the_term_is_known() -> None:
@@ -158,13 +164,17 @@ def test_bad_input() -> None:
 
 def test_figure_shows_every_defined_ratio() -> None:
     """One line per hazard ratio, alone and together, from the top."""
-    alone, together = described(COX, specimen())["figures"]
+    result = described(COX, specimen())
+    alone, together = (lines_of(figure) for figure in result["figures"])
+    shown = [result["rows"][place] for place in together["row"]]
 
-    assert [series["name"] for series in together["series"]] == [
-        "lp_a",
-        "age_years>=60: age_years >= 60 against age_years < 60",
-        "pn_stage: pN1 against pN0",
-        "pn_stage: pN2 against pN0",
-        "cea_ng_ml",
+    assert {row["quantity"] for row in shown} == {"adjusted_hazard_ratio"}
+    assert [(row["subject"], row["group"]) for row in shown] == [
+        ("lp_a", None),
+        ("age_years>=60", "age_years >= 60 against age_years < 60"),
+        ("pn_stage", "pN1 against pN0"),
+        ("pn_stage", "pN2 against pN0"),
+        ("cea_ng_ml", None),
     ]
-    assert [series["y"] for series in alone["series"]] == [[1], [2], [3], [4], [5]]
+    assert together["x"] == pytest.approx([row["value"] for row in shown], rel=1e-3)
+    assert alone["y"] == [1, 2, 3, 4, 5]

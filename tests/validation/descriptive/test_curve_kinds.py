@@ -121,6 +121,6 @@ def test_every_defined_row_says_what_it_rests_on(analysis: Descriptive) -> None:
 
 @pytest.mark.parametrize("analysis", ALL, ids=name)
 def test_lines_are_thin(analysis: Descriptive) -> None:
-    """No line has more than 200 points."""
+    """No line has more than 51 points."""
     for figure in described(analysis)["figures"]:
-        assert all(len(series["x"]) <= 200 for series in figure["series"])
+        assert all(len(series["x"]) <= 51 for series in figure["series"])

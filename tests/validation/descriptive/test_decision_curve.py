@@ -36,13 +36,13 @@ def test_with_time() -> None:
     result, data = described(TIMED), frame()
     time, event = data.dmfs_time_months, data.dmfs_event
     expected = net_benefit_at_horizon_influence(time, event, data.risk_36m, threshold=0.3, horizon=36)
-    curve = decision_curve_at_horizon(time, event, data.risk_36m, np.linspace(0.1, 0.5, 101), horizon=36)
+    curve = decision_curve_at_horizon(time, event, data.risk_36m, np.linspace(0.1, 0.5, 51), horizon=36)
     drawn = line(result, 0, "risk_36m")
 
     assert row(result, "net_benefit", "risk_36m", group="threshold 0.3")["value"] == expected.value
-    np.testing.assert_allclose(drawn["y"], curve.model.value, rtol=1e-5)
-    np.testing.assert_allclose(drawn["lower"], curve.model.lower, rtol=1e-5, atol=1e-9)
-    np.testing.assert_allclose(line(result, 0, "treat all")["y"], curve.treat_all.value, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(drawn["y"], curve.model.value, rtol=1e-3)
+    np.testing.assert_allclose(drawn["lower"], curve.model.lower, rtol=1e-3, atol=1e-9)
+    np.testing.assert_allclose(line(result, 0, "treat all")["y"], curve.treat_all.value, rtol=1e-3, atol=1e-9)
     assert set(line(result, 0, "treat none")["y"]) == {0}
 
 
@@ -60,13 +60,13 @@ def test_standardized() -> None:
 def test_impact() -> None:
     """Patients at high risk of 1000 as the estimator's; sensitivity and its complement against the threshold."""
     result, data = described(replace(BINARY, impact=True)), frame().dropna(subset="early")
-    impact = clinical_impact(data.early, data.prob, np.linspace(0.1, 0.5, 101))
+    impact = clinical_impact(data.early, data.prob, np.linspace(0.1, 0.5, 51))
 
-    np.testing.assert_allclose(line(result, 1, "prob: high risk")["y"], impact.high_risk.value, rtol=1e-5)
-    np.testing.assert_allclose(line(result, 1, "prob: high risk with event")["y"], impact.with_event.value, rtol=1e-5)
+    np.testing.assert_allclose(line(result, 1, "prob: high risk")["y"], impact.high_risk.value, rtol=1e-3)
+    np.testing.assert_allclose(line(result, 1, "prob: high risk with event")["y"], impact.with_event.value, rtol=1e-3)
     spared = line(result, 2, "prob: 1 - specificity")
     share = float(((data.prob >= 0.1) & (data.early == 0)).sum() / (data.early == 0).sum())
-    assert (spared["x"][0], spared["y"][0]) == pytest.approx((0.1, share), rel=1e-5)
+    assert (spared["x"][0], spared["y"][0]) == pytest.approx((0.1, share), rel=1e-3)
 
 
 def test_components_with_time() -> None:
@@ -77,8 +77,8 @@ def test_components_with_time() -> None:
         "sensitivity", data.dmfs_time_months, data.dmfs_event, data.risk_36m, threshold=0.5, horizon=36
     )
 
-    assert drawn["y"][-1] == pytest.approx(expected.value, rel=1e-5)
-    assert (drawn["lower"][-1], drawn["upper"][-1]) == pytest.approx((expected.lower, expected.upper), rel=1e-5)
+    assert drawn["y"][-1] == pytest.approx(expected.value, rel=1e-3)
+    assert (drawn["lower"][-1], drawn["upper"][-1]) == pytest.approx((expected.lower, expected.upper), rel=1e-3)
 
 
 def test_nobody_treated() -> None:

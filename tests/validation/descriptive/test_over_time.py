@@ -36,7 +36,7 @@ def test_auc() -> None:
     averaged = row(result, "iauc", "lp_other")
     assert (averaged["value"], averaged["lower"]) == (mean.value, mean.lower)
     assert line(result, 0, "lp")["x"] == [12, 24, 36, 48]
-    assert line(result, 0, "lp")["y"][1] == pytest.approx(expected.value, rel=1e-5)
+    assert line(result, 0, "lp")["y"][1] == pytest.approx(expected.value, rel=1e-3)
 
 
 def test_prediction_error_and_its_reference() -> None:
@@ -49,7 +49,7 @@ def test_prediction_error_and_its_reference() -> None:
     for name, quantity, expected in (("risk", "brier_t", curve.brier), (REFERENCE, "null_brier_t", curve.null_brier)):
         found = [row(result, quantity, name, horizon=horizon)["value"] for horizon in HORIZONS]
         assert found == pytest.approx(expected.tolist(), abs=1e-12)
-        assert line(result, 1, name)["y"] == pytest.approx(expected.tolist(), rel=1e-5)
+        assert line(result, 1, name)["y"] == pytest.approx(expected.tolist(), rel=1e-3)
     assert row(result, "ibs", "risk")["value"] == integrated_brier(time, event, risks, HORIZONS).value
     weight = np.array([36, 48, 24]) / 2 / 60  # of the trapezoid rule from 0
     assert row(result, "null_ibs", REFERENCE)["value"] == pytest.approx(float(weight @ curve.null_brier), abs=1e-9)

@@ -26,10 +26,10 @@ SCHEMAS = {
 }
 CUTOFFS = {  # what each model's contract holds
     "ct_stroma_survival": {"lp_mdls": 0.0, "tsr_prob": 0.5},
-    "ct_chemo_response": {"lp_os": 0.0, "dlcs_prob": 0.5},
+    "ct_chemo_response": {"lp_os": 0.0, "dl_prob": 0.5, "clinical_prob": 0.5, "dlcs_prob": 0.5},
     "mri_distant_metastasis": {"lp_dlrs": 0.0, "lp_nomogram": 0.0},
 }
-MIDDLE = {"cea_ng_ml": 5.0, "tumour_diameter_cm": 5.0}
+MIDDLE = {"cea_ng_ml": 5.0, "tumour_diameter_cm": 5.0, "bmi_kg_m2": 24.0}
 CASES = [(model, schema) for model, schemas in SCHEMAS.items() for schema in schemas]
 
 

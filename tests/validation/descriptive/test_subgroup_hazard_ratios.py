@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from tests.reference import gbsg
-from tests.validation.descriptive.specimens_survival import described, figures_of, patients, row_of, rows_of, specimen
+from tests.validation.descriptive.specimens_survival import (
+    described,
+    figures_of,
+    lines_of,
+    patients,
+    row_of,
+    rows_of,
+    specimen,
+)
 from tests.validation.estimators.survival.reference import survival_reference
 from validation.descriptive.subgroup_hazard_ratios import SubgroupHazardRatios
 from validation.errors import InputError
@@ -35,7 +43,9 @@ def test_equals_the_estimators() -> None:
     row = row_of(result, "interaction_test", group="pn_stage")
     assert (row["p_value"], row["degrees_of_freedom"]) == (pytest.approx(test.p_value), [2.0])
     assert row["method"].endswith("; 7 patients of unknown group left out")
-    assert [s["name"] for s in result["figures"][0]["series"]][:2] == ["all patients", "sex male"]
+    points = lines_of(result["figures"][0])
+    assert [result["rows"][place]["group"] for place in points["row"]][:2] == [None, "sex male"]
+    assert points["x"][1] == pytest.approx(row_of(result, "hazard_ratio", group="sex male")["value"], rel=1e-3)
 
 
 def test_interaction_equals_r() -> None:

@@ -9,6 +9,7 @@ from tests.reference import from_r, gbsg
 from tests.validation.descriptive.specimens_survival import (
     described,
     figures_of,
+    lines_of,
     patients,
     row_of,
     rows_of,
@@ -38,7 +39,8 @@ def test_timed_endpoint_equals_the_estimator() -> None:
     assert row_of(result, "harrell_c", group="pn_stage pN1")["method"].endswith(
         "; 7 patients of unknown pn_stage left out"
     )
-    assert [s["name"] for s in result["figures"][0]["series"]][:3] == ["all patients", "sex male", "sex female"]
+    points = lines_of(result["figures"][0])
+    assert [result["rows"][place]["group"] for place in points["row"]][:3] == [None, "sex male", "sex female"]
 
 
 def test_binary_endpoint_equals_the_estimator() -> None:

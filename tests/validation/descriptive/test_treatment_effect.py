@@ -65,7 +65,27 @@ def test_every_comparison_says_that_treatment_was_not_random() -> None:
     for row in described(EFFECT, specimen())["rows"]:
         if row["quantity"] != "survival":
             assert "treatment was not assigned at random, no causal effect" in row["method"]
-            assert "only tnm_stage III" in row["method"]
+        assert "only tnm_stage III" in row["method"]
+
+
+def test_who_is_outside_the_part_for_want_of_a_stage_is_counted() -> None:
+    """A patient of unknown stage is not in stage III; the method says how many there are."""
+    table = patients()
+    table.loc[:3, "tnm_stage"] = None
+    for row in described(EFFECT, specimen(table))["rows"]:
+        assert "; only tnm_stage III; 4 patients of unknown tnm_stage=III left out" in row["method"]
+
+
+def test_arm_of_one_patient() -> None:
+    """It has no survival of its own; nothing else is lost."""
+    table = patients().assign(adjuvant_chemotherapy="no")
+    table.loc[table.index[(table.tnm_stage == "III") & (table.lp_a < 0.2)][:1], "adjuvant_chemotherapy"] = "yes"
+    table.loc[table.index[(table.tnm_stage == "III") & (table.lp_a >= 0.2)][:20], "adjuvant_chemotherapy"] = "yes"
+    result = described(EFFECT, specimen(table))
+    alone = row_of(result, "survival", group="lp_a low: adjuvant_chemotherapy yes")
+
+    assert "at least 2 are needed" in alone["reason"]
+    assert row_of(result, "hazard_ratio", group="lp_a high")["value"] is not None
 
 
 def test_group_in_which_all_are_treated() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,18 +33,21 @@ class Outcome:
     event: Bools
     time: Floats | None
 
+    @property
+    def catalogue(self) -> Mapping[str, Estimator[Any]]:
+        """The estimators of this kind of endpoint."""
+        return BINARY if self.time is None else SURVIVAL
+
     def entry(self, name: str, where: str, needs: frozenset[Need]) -> Estimator[Any]:
         """Return an estimator of this kind of endpoint that needs no more than it can be given.
 
         Raises:
             InputError: There is none of this name.
         """
-        table: dict[str, Any] = BINARY if self.time is None else SURVIVAL
-        possible = [key for key, entry in table.items() if entry.needs <= needs]
+        possible = [key for key, entry in self.catalogue.items() if entry.needs <= needs]
         if name not in possible:
             raise InputError(where, f"{name} of {self.endpoint}", f"one of {', '.join(possible)}", REMEDY)
-        entry: Estimator[Any] = table[name]
-        return entry
+        return self.catalogue[name]
 
     def counts(self, horizon: float | None) -> tuple[int, int]:
         """Return patients, and events by the horizon or cases among them."""
@@ -77,10 +81,14 @@ class Outcome:
         )
 
     @property
-    def left_out(self) -> str:
+    def note(self) -> str:
         """Whose outcome is not known, as an end of a method; nothing if everybody's is."""
-        unknown = int(np.count_nonzero(~self.known))
-        return f"; {unknown} patients of unknown {self.endpoint} left out" if unknown else ""
+        return left_out(int(np.count_nonzero(~self.known)), self.endpoint)
+
+
+def left_out(unknown: int, name: str) -> str:
+    """Return how many patients are left out for what is not known of them, as an end of a method; nothing if none."""
+    return f"; {unknown} patients of unknown {name} left out" if unknown else ""
 
 
 def outcome_of(cohort: CohortTable, endpoint: str) -> Outcome:
