@@ -6,7 +6,7 @@ Every variant of `profiles.ablations.training` in params.yaml is trained on the 
 ct_stroma_survival as it lies in data/cohorts, and run on every external cohort of the model. Compared are the
 concordance of MDLS with death and the AUC of the tumour-stroma ratio, each variant against the complete network on the
 same patients. Finished variants are kept in checkpoints/ablations, an interrupted one goes on from its checkpoints.
-Once every variant is there, writes benchmarks/ablations.json and prints the tables of docs/experiments.md.
+Writes benchmarks/ablations.json of all that are there and prints the tables of docs/experiments.md.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 from models import MODELS
+from models.checkpoints import sources_digest
 from models.spec import load_dotted
 from models.system import DevelopmentSet, System
 from pipelines.layout import checkpoint_folder, cohort_folder
@@ -31,6 +32,7 @@ from pipelines.progress import LineProgress, TrainingProgress
 from pipelines.train import development_set
 from pipelines.writing import whole_folder
 from validation.cohort import binary_endpoint, endpoint_in_months, load_cohort, load_outcomes
+from validation.digests import file_sha256
 from validation.documents import read_json, write_json
 from validation.estimators.catalogue.binary import BINARY
 from validation.estimators.catalogue.entry import BinarySample, SurvivalSample
@@ -60,8 +62,14 @@ def folder_of(variant: str) -> Path:
 
 
 def train(variant: str, params: Params, development: DevelopmentSet) -> None:
-    """Train and run one variant, unless that was done with the same parameters and patients."""
-    block = {**params.training(variant), "seed": params.seed, "development_sha256": development.digest()}
+    """Train and run one variant, unless that was done with the same parameters, sources and patients."""
+    block = {
+        **params.training(variant),
+        "seed": params.seed,
+        "development_sha256": development.digest(),
+        "sources_sha256": sources_digest(ROOT / "models" / MODEL),
+        "patients_sha256": [file_sha256(cohort_folder(name) / "patients.csv") for name in external_cohorts()],
+    }
     if read_json(folder_of(variant) / "ablation.json") == block:
         sys.stderr.write(f"{variant}: done before\n")
         return
@@ -145,6 +153,8 @@ def tables(document: Mapping[str, Any]) -> str:
             cells = {row["cohort"]: _cell(row) for row in rows if row["variant"] == name}
             lines.append(f"| {name} | " + " | ".join(cells[cohort] for cohort in cohorts) + " |")
         lines += ["", *(_conclusion(rows, name, cohorts) for name in ("single_task", "single_scale")), ""]
+    if document["not_run"]:
+        lines.append(f"Not run yet: {', '.join(document['not_run'])}.")
     return "\n".join(lines)
 
 
@@ -166,20 +176,22 @@ def _conclusion(rows: Sequence[Mapping[str, Any]], name: str, cohorts: Sequence[
 
 
 def main(chosen: Sequence[str]) -> None:
-    """Train what is missing; once all is there, write the JSON and print the tables."""
+    """Train what is missing; write the JSON of what is there and print the tables."""
     params, names = load_params(profile=PROFILE), variants()
     development, _ = development_set(load_cohort(cohort_folder(params.model(MODEL).development)), SPEC)
     for variant in chosen or names:
         train(variant, params, development)
-    if any(not (folder_of(name) / "ablation.json").is_file() for name in names):
+    finished = [name for name in names if (folder_of(name) / "ablation.json").is_file()]
+    if COMPLETE not in finished:
         return
     level = load_protocol(ROOT / "validation" / "protocols" / f"{MODEL}.yaml").analysis.level
     document = {
         "model": MODEL,
         "development": {"cohort": params.model(MODEL).development, "n": len(development.patient_ids)},
         "seed": params.seed,
-        "training": {name: params.training(name) for name in names},
-        "rows": list(compared(names, level)),
+        "training": {name: params.training(name) for name in finished},
+        "not_run": [name for name in names if name not in finished],
+        "rows": list(compared(finished, level)),
     }
     write_json(OUTPUT, document)
     sys.stdout.write(tables(document) + "\n")
