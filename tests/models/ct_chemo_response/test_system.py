@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +22,6 @@ from models.ct_chemo_response.system import (
     _balancing,
     _cross_entropy,
     _flipped_and_turned,
-    _pretrained_sha256,
     fit_models,
 )
 from models.risk_models import RiskModels
@@ -183,19 +181,6 @@ def test_too_few_good_responses_for_the_folds(tmp_path: Path) -> None:
             Notebook(),
         )
     assert not (tmp_path / "out").exists()
-
-
-def test_pretrained_weights_are_known_by_their_digest(tmp_path: Path) -> None:
-    """What training.json and checkpoints hold is the content of the file, not where it lies."""
-    path = tmp_path / "weights.pt"
-    path.write_bytes(b"weights")
-    given = model_params(SPEC, width=1.0, pretrained=str(path))
-
-    assert _pretrained_sha256(given) == hashlib.sha256(b"weights").hexdigest()
-    assert _pretrained_sha256(model_params(SPEC)) is None
-    path.unlink()
-    with pytest.raises(ValueError, match=r"pretrained weights .*No such file"):
-        _pretrained_sha256(given)
 
 
 @ONLY_THIS_MODEL

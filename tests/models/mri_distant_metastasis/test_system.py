@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 from models.mri_distant_metastasis import CLINICAL, RISK_MODELS, SPEC
 from models.mri_distant_metastasis.signature import MODEL_COVARIATES
-from models.mri_distant_metastasis.system import SYSTEM, _pretrained_sha256, fit_risk_models
+from models.mri_distant_metastasis.system import SYSTEM, fit_risk_models
 from models.risk_models import RiskModels
 from models.system import FollowUp
 from tests.models.conftest import TrainedModel
@@ -110,16 +109,3 @@ def test_too_few_events_for_the_folds(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="2 patients with status 1, fewer than 5 folds"):
         SYSTEM.train(development, params(folds=5), 1, tmp_path / "out", tmp_path / "checkpoints", Notebook())
     assert not (tmp_path / "out").exists()
-
-
-def test_pretrained_weights_are_known_by_their_digest(tmp_path: Path) -> None:
-    """What training.json and checkpoints hold is the content of the file, not where it lies."""
-    path = tmp_path / "weights.pt"
-    path.write_bytes(b"weights")
-    given = params(width=1.0, pretrained=str(path))
-
-    assert _pretrained_sha256(given) == hashlib.sha256(b"weights").hexdigest()
-    assert _pretrained_sha256(params()) is None
-    path.unlink()
-    with pytest.raises(ValueError, match=r"pretrained weights .*No such file"):
-        _pretrained_sha256(given)
