@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from pipelines.evaluate import write_evidence
 from pipelines.layout import artifact_folder, cohort_folder, description_file, development_file, training_folder
@@ -65,16 +67,26 @@ def out_of_fold_predictions(model: str, cohort: Cohort, columns: list[str]) -> p
         if trained.get(f"{name}_sha256") != file_sha256(cohort.folder / file):
             expected = f"a training on {cohort.meta.name} as it is"
             raise InputError(str(folder), f"another table of {name}", expected, remedy)
-    scores = pd.read_parquet(folder / "scores.parquet").set_index("patient_id")[["missing_covariates", *columns]]
+    scores = _scores(folder / "scores.parquet", remedy).set_index("patient_id")[["missing_covariates", *columns]]
     reason = pd.Series(trained["excluded"], dtype=object)
     if sorted([*scores.index, *reason.index]) != sorted(cohort.patients["patient_id"]):
-        found = f"{len(scores)} patients scored and {len(reason)} left out"
+        others = sorted({*scores.index, *reason.index} ^ {*cohort.patients["patient_id"]})
+        which = f", not the same: first {others[0]}" if others else ""
+        found = f"{len(scores)} patients scored and {len(reason)} left out{which}"
         raise InputError(str(folder), found, f"each of the {len(cohort.patients)} of {cohort.meta.name} once", remedy)
     table = scores.reindex(cohort.patients["patient_id"]).rename_axis("patient_id").reset_index()
     table["reason"] = table["patient_id"].map(reason)
     table["status"] = table["reason"].isna().map({True: "ok", False: "failed"})
     table["missing_covariates"] = table["missing_covariates"].astype("Int64")
     return table
+
+
+def _scores(path: Path, remedy: str) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (pa.ArrowException, OSError) as error:
+        found = f"a file that cannot be read ({str(error).splitlines()[0]})"
+        raise InputError(str(path), found, "a parquet file of out-of-fold scores", remedy) from error
 
 
 if __name__ == "__main__":

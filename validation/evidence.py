@@ -106,11 +106,14 @@ def require_interval(entry: Mapping[str, Any], bounds: tuple[float, float], wher
         raise InputError(where, found, "a level between 0 and 1, a P value from 0 to 1", REMEDY)
 
 
-def _check_entry(entry: Any, where: str) -> None:
+def _check_entry(entry: Any, where: str, predicted: int) -> None:
     undefined = isinstance(entry, Mapping) and entry.get("value") is None
     require_exactly(entry, _UNDEFINED_KEYS if undefined else _DEFINED_KEYS, where)
     require_text(entry, "id", where)
     require_counts(entry, ("n", "events"), where)
+    if not entry["events"] <= entry["n"] <= predicted:
+        found = f"{entry['events']} events among {entry['n']} of {predicted} predicted patients"
+        raise InputError(where, found, "parts no larger than the whole", REMEDY)
     if not undefined:
         require_interval(entry, BOUNDS.get(entry["estimator"], ANY), where)
 
@@ -157,7 +160,7 @@ def check_evidence(document: Mapping[str, Any], where: str) -> None:
     check_about(document, where)
     estimates = list_of(document, "estimates", where)
     for number, entry in enumerate(estimates):
-        _check_entry(entry, f"{where} estimates[{number}]")
+        _check_entry(entry, f"{where} estimates[{number}]", document["patients"]["predicted"])
     ids = [entry["id"] for entry in estimates]
     if len(set(ids)) != len(ids):
         raise InputError(f"{where} estimates", "an id given twice", "every id once", REMEDY)

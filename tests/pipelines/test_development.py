@@ -69,12 +69,22 @@ def test_training_on_other_tables_is_refused(cohort: Cohort, table: str) -> None
 def test_no_patient_is_lost(cohort: Cohort) -> None:
     """One who is neither scored nor left out, or both, is an error, not a patient without figures."""
     write({"excluded": {}}, cohort)
-    with pytest.raises(
-        InputError, match="found 5 patients scored and 0 left out; expected each of the 6 of made_up once"
-    ):
+    found = (
+        "found 5 patients scored and 0 left out, not the same: first made_up-0001; expected each of the 6 of made_up"
+    )
+    with pytest.raises(InputError, match=found):
         out_of_fold_predictions(MODEL, cohort, COLUMNS)
     write({"excluded": {str(cohort.patients["patient_id"][0]): "mask is empty"}}, cohort)
     with pytest.raises(InputError, match="5 patients scored and 1 left out"):
+        out_of_fold_predictions(MODEL, cohort, COLUMNS)
+
+
+def test_a_truncated_table_is_bad_input(cohort: Cohort) -> None:
+    """One line that says what to run, no traceback."""
+    path = training_folder(MODEL) / "scores.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+
+    with pytest.raises(InputError, match=r"scores\.parquet: found a file that cannot be read.*dvc repro train@"):
         out_of_fold_predictions(MODEL, cohort, COLUMNS)
 
 

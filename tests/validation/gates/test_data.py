@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.validation.specimens import COHORT, DEVELOPMENT, SECOND, TRAINED_ON, check_report, judged, states
+from tests.validation.specimens import COHORT, DEVELOPMENT, SECOND, TRAINED_ON, check_report, evidence, judged, states
 from validation.protocol import Protocol
 
 
@@ -90,7 +90,7 @@ def test_image_failures(
     """The exact interval of the share decides: none of 65 may still be more than 5 %, ten of 400 are surely not."""
     patients = {"declared": declared, "predicted": declared - failed, "failed": failures(failed)}
     patients["with_missing_covariates"] = 0
-    verdict = judged(plan, "evidence", COHORT, "patients", value=patients)
+    verdict = judged(plan, "evidence", COHORT, value={**evidence(plan), "patients": patients, "estimates": []})
     (answer,) = (g.answer for g in verdict.gates if (g.spec.id, g.answer.cohort) == ("images", COHORT))
 
     assert str(answer.state) == expected

@@ -91,6 +91,8 @@ def test_undefined(plan: Protocol, too_few: bool, events: int, expected: str) ->
         (estimate("renamed", 0.75, 0.70, 0.79), "holds no estimate c"),
         (estimate("c", 0.9, 0.70, 0.79), "0.9 outside its interval, 0.7 to 0.79"),
         (estimate("c", 1.2, 0.70, 1.3), "1.2, which is impossible; expected 0 to 1"),
+        (estimate("c", 0.75, 0.70, 0.79, n=5000), "150 events among 5000 of 500 predicted patients"),
+        (estimate("c", 0.75, 0.70, 0.79, n=100), "150 events among 100 of 500 predicted patients"),
         (estimate("c", 0.75, 0.70, 0.79, level=0.9), "the interval is at level 0.9, the protocol says 0.95"),
         (estimate("c", 0.75, float("nan"), 0.79), "finite number"),
         (estimate("c", 0.75, 0.7, 0.79, n="500"), "a count"),
