@@ -207,7 +207,7 @@ def all_bad() -> None:
 @pytest.mark.parametrize(
     ("damage", "arguments", "message"),
     [
-        (None, ("nothing", COHORT), r"params.yaml models: found no entry 'nothing'; expected one of: mri_distant"),
+        (None, ("nothing", COHORT), r"params.yaml models: found no entry 'nothing'; expected one of: ct_chemo"),
         (None, (MODEL, "nowhere"), r"data/cohorts/nowhere/cohort.yaml: found"),
         (None, (MODEL, COHORT, ["P9"]), r"patients.csv: found no patient P9; expected one of its 6 patients, as mri_"),
         (no_training, (MODEL, COHORT), r"training.json: found no such file; .* Run dvc repro train@mri_distant"),

@@ -83,7 +83,7 @@ def confidence_limits(value: float, standard_error: float, scale: Scale, level: 
 
     Raises:
         UndefinedEstimate: The value lies on the edge of the scale (an AUC of 1 has no logit), or the standard error is
-            zero or not finite: the sample is too small or too uniform to say how uncertain the value is.
+            zero, not finite, or so large that a limit is: the sample says too little of how uncertain the value is.
     """
     if not inside(value, scale):
         raise UndefinedEstimate(f"the estimate is {value:g}, at the edge of its range: no interval", too_few=True)
@@ -93,5 +93,9 @@ def confidence_limits(value: float, standard_error: float, scale: Scale, level: 
         )
     centre = on_scale(value, scale)
     half_width = quantile(level) * standard_error * abs(derivative(value, scale))
-    limits = from_scale(centre - half_width, scale), from_scale(centre + half_width, scale)
+    try:
+        limits = from_scale(centre - half_width, scale), from_scale(centre + half_width, scale)
+    except OverflowError:
+        found = f"the estimate {value:g} has standard error {standard_error:g}: the interval has no end"
+        raise UndefinedEstimate(found, too_few=True) from None
     return min(limits), max(limits)

@@ -80,3 +80,10 @@ def test_estimate_refuses_numbers_that_only_look_fine(changes: dict[str, float],
     sound = {"value": 0.7, "lower": 0.6, "upper": 0.8, "level": 0.95, "n": 10, "events": 5, "method": "C"}
     with pytest.raises(UndefinedEstimate, match=reason):
         Estimate(**{**sound, **changes})
+
+
+def test_a_limit_beyond_floating_point_is_no_limit() -> None:
+    """A hazard ratio whose upper limit overflows is undefined for want of patients, no crash."""
+    with pytest.raises(UndefinedEstimate, match="the interval has no end") as undefined:
+        confidence_limits(2.0, 2.0 * 500, "log", 0.95)
+    assert undefined.value.too_few
