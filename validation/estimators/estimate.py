@@ -20,7 +20,7 @@ class UndefinedEstimate(ValueError):  # noqa: N818 - reads as a statement: "the 
     def __init__(self, reason: str, *, too_few: bool = False) -> None:
         """State the reason in words that name the offending quantity."""
         super().__init__(reason)
-        self.too_few = too_few
+        self.too_few = bool(too_few)  # a comparison of arrays gives a type that JSON does not know
 
 
 @dataclass(frozen=True)
