@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from pipelines.synthetic.colorectal_cancer import CEA_ELEVATED_ABOVE_NG_ML, CHEMOTHERAPY_SHARE, HAZARD
@@ -320,11 +321,15 @@ def reference(blocks: Array) -> Array:
 def answers(seeds: range, size: int | None = None) -> Array:
     """Draw the cohorts of every seed and ask every question, shape (series, seeds, 6, questions)."""
     drawn = []
-    for seed in seeds:
-        drawn.append([answer(sample) for sample in cohorts(seed, size)])
+    for answered in Parallel(n_jobs=-1, return_as="generator")(delayed(_answers_of)(seed, size) for seed in seeds):
+        drawn.append(answered)
         if len(drawn) % (50 if size is None else 1) == 0:
             print(f"{len(drawn)} of {len(seeds)}, size {size or 'published'}", flush=True)  # noqa: T201 - progress
     return np.array(drawn).swapaxes(0, 1)
+
+
+def _answers_of(seed: int, size: int | None) -> list[Array]:
+    return [answer(sample) for sample in cohorts(seed, size)]
 
 
 def evaluate(number: int, blocks: int) -> tuple[list[Cell], list[dict[str, Any]]]:

@@ -7,14 +7,23 @@ from models.spec import ImageInput, ModelSpec, TensorSpec
 HORIZONS_MONTHS = (12, 36, 60)
 BOX_PX = 112
 CLINICAL = ("age_60", "cea_elevated", "n_positive", "lymphovascular_invasion")
-RISK_MODELS = {"mdls": "os", "os": "os", "dfs": "dfs", "clinical": "os"}  # endpoint of each
+RISK_MODELS = {  # endpoint of each
+    "mdls": "os",
+    "os": "os",
+    "clinical": "os",
+    "mdls_dfs": "dfs",
+    "dfs": "dfs",
+    "clinical_dfs": "dfs",
+}
 
 _RISK_LABELS = tuple(f"{months}m" for months in HORIZONS_MONTHS)
 _COX = {
     "mdls": ("death", "MDLS"),
     "os": ("death", "MDLS, age, CEA, pN and lymphovascular invasion"),
-    "dfs": ("progression or death", "MDLS, age, CEA, pN and lymphovascular invasion"),
     "clinical": ("death", "age, CEA, pN and lymphovascular invasion"),
+    "mdls_dfs": ("progression or death", "MDLS"),
+    "dfs": ("progression or death", "MDLS, age, CEA, pN and lymphovascular invasion"),
+    "clinical_dfs": ("progression or death", "age, CEA, pN and lymphovascular invasion"),
 }
 
 SPEC = ModelSpec(

@@ -1,4 +1,4 @@
-"""The whole signature as one graph: the network or networks and the four Cox models. It becomes the ONNX file."""
+"""The whole signature as one graph: the network or networks and the six Cox models. It becomes the ONNX file."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from models.risk_models import RiskModels
 MODEL_COVARIATES: dict[str, tuple[str, ...]] = {
     "mdls": ("mdls",),
     "os": ("mdls", *CLINICAL),
-    "dfs": ("mdls", *CLINICAL),
     "clinical": CLINICAL,
+    "mdls_dfs": ("mdls",),
+    "dfs": ("mdls", *CLINICAL),
+    "clinical_dfs": CLINICAL,
 }
 
 

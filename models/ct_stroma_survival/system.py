@@ -165,7 +165,7 @@ SYSTEM = CtStromaSurvival()
 
 
 def fit_risk_models(scores: pd.DataFrame, development: DevelopmentSet) -> RiskModels:
-    """Fit the four Cox models and two cut-offs on out-of-fold scores.
+    """Fit the six Cox models and two cut-offs on out-of-fold scores.
 
     Args:
         scores: Columns tsr_prob, mdls, one row per development patient in order.
