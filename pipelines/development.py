@@ -17,6 +17,7 @@ from validation.cohort import Cohort, load_cohort
 from validation.digests import file_sha256
 from validation.documents import read_json
 from validation.errors import InputError
+from validation.evaluate import outputs_by_column
 
 
 def development(model: str) -> None:
@@ -39,11 +40,7 @@ def development(model: str) -> None:
 
 def prediction_columns(artefact: Artefact) -> list[str]:
     """Return the names of the model's outputs as columns of a table of predictions, as the contract states them."""
-    return [
-        column
-        for output in artefact.contract["outputs"]
-        for column in ([f"{output['name']}_{label}" for label in output["labels"]] or [output["name"]])
-    ]
+    return list(outputs_by_column(artefact.contract))
 
 
 def out_of_fold_predictions(model: str, cohort: Cohort, columns: list[str]) -> pd.DataFrame:

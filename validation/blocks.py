@@ -20,10 +20,12 @@ class Block:
     """A mapping of the file that knows where it stands; every value is taken once, with its type."""
 
     def __init__(self, file: Path, path: Keys, value: Any, keys: frozenset[str]) -> None:
-        self.file, self.path = file, path
+        self.file, self.path, self.named = file, path, ""
         if not isinstance(value, dict):
             raise self.error("", f"a {type(value).__name__}", "a mapping")
         self.value: dict[str, Any] = value
+        if isinstance(name := value.get("id"), str):
+            self.named = f" of {name}"
         for key in value:
             if key not in keys:
                 raise self.error(
@@ -31,10 +33,10 @@ class Block:
                 )
 
     def error(self, key: str | int, found: str, expected: str, remedy: str = "Correct the protocol.") -> InputError:
-        """Return an error that names file, line and key."""
+        """Return an error that names file, line and key, and the id of the mapping if it has one."""
         path = (*self.path, key) if key != "" else self.path
         where = ".".join(str(part) for part in path) or "the file"
-        return InputError(f"{self.file} line {_line(self.file, path)} key {where}", found, expected, remedy)
+        return InputError(f"{self.file} line {_line(self.file, path)} key {where}{self.named}", found, expected, remedy)
 
     def take(self, key: str, kind: type | tuple[type, ...], expected: str, optional: bool = False) -> Any:
         """Return a value of the kind, or None if it is optional and absent."""

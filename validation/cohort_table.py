@@ -15,7 +15,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,7 @@ class CohortTable:
         endpoints: Every endpoint that the model knows; the cohort may lack one.
         cutoffs: By prediction, fixed on the development cohort.
         level: Two-sided confidence level.
+        outputs: What the model's contract states of each prediction: its unit and its meaning.
     """
 
     meta: CohortMeta
@@ -82,6 +83,7 @@ class CohortTable:
     endpoints: tuple[str, ...]
     cutoffs: Mapping[str, float]
     level: float
+    outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -140,6 +142,38 @@ class CohortTable:
         if not self.is_number(name):
             raise InputError(f"protocol of {self.meta.name}", f"{name}, no column of numbers", "numbers", REMEDY)
         return self.table[name].to_numpy(dtype=np.float64)
+
+    def risks(self, name: str) -> Floats:
+        """Return a prediction that is a risk or a probability, shape (n,), NaN where it is not known.
+
+        Raises:
+            InputError: As `numbers`; the contract gives it a unit, or a value lies outside [0, 1].
+        """
+        if not self._is_risk(name):
+            stated = self.outputs.get(name)
+            found = name + (f', by the contract "{stated["meaning"]}", unit {stated["unit"]}' if stated else "")
+            if outside := self._outside(name):
+                found += f"; {outside} of {self.n} values outside 0 to 1"
+            known = ", ".join(other for other in self.predictions if other in self.outputs and self._is_risk(other))
+            expected = "a risk or probability" + (f", as of the contract's outputs {known}" if known else "")
+            raise InputError(f"protocol of {self.meta.name}", found, expected, REMEDY)
+        return self.numbers(name)
+
+    def _is_risk(self, name: str) -> bool:
+        return self.outputs.get(name, {"unit": "1"})["unit"] == "1" and not self._outside(name)
+
+    def _outside(self, name: str) -> int:
+        values = self.numbers(name)
+        return int(np.count_nonzero((values < 0) | (values > 1)))
+
+    def numbers_or_groups(self, name: str) -> Floats | Groups:
+        """Return a prediction or a column of numbers as it is, and patients by group of any other name.
+
+        Raises:
+            UndefinedEstimate: As `groups`.
+            InputError: As `groups`.
+        """
+        return self.numbers(name) if self.has(name) and self.is_number(name) else self.groups(name)
 
     def cutoff(self, prediction: str) -> float:
         """Return the cut-off of a prediction, fixed on the development cohort.

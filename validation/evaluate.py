@@ -134,6 +134,15 @@ def _check_contract(protocol: Protocol, contract: Mapping[str, Any], columns: se
             raise InputError("contract.json key cutoffs", found, f"the cut-off that {spec.id} needs", remedy)
 
 
+def outputs_by_column(contract: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return what a contract states of each output, by its columns in a table of predictions."""
+    return {
+        column: output
+        for output in contract.get("outputs", ())
+        for column in ([f"{output['name']}_{label}" for label in output["labels"]] or [output["name"]])
+    }
+
+
 def evaluate_cohort(
     protocol: Protocol,
     contract: Mapping[str, Any],
@@ -194,6 +203,8 @@ def describe_cohort(
         The analyses, plain JSON values; see `validation.descriptive.document`.
     """
     table, about = _examined(protocol, contract, cohort, predictions, outcomes)
+    for analysis in protocol.analysis.descriptive:
+        analysis.check(table, protocol.file)
     document = compact(
         {
             **about,
@@ -234,6 +245,7 @@ def _examined(
         endpoints=protocol.analysis.endpoints,
         cutoffs=contract["cutoffs"],
         level=protocol.analysis.level,
+        outputs=outputs_by_column(contract),
     )
     about = {
         "schema": SCHEMA,

@@ -93,6 +93,8 @@ def require_interval(entry: Mapping[str, Any], bounds: tuple[float, float], wher
     """
     require_numbers(entry, ("value", "lower", "upper", "level"), where)
     require_numbers(entry, tuple(key for key in ("standard_error", "p_value") if entry[key] is not None), where)
+    if (entry["standard_error"] or 0) < 0:
+        raise InputError(f"{where} key standard_error", str(entry["standard_error"]), "0 or more", REMEDY)
     if entry["scale"] not in get_args(Scale):
         raise InputError(f"{where} key scale", repr(entry["scale"]), " or ".join(get_args(Scale)), REMEDY)
     if not entry["lower"] <= entry["value"] <= entry["upper"]:

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from validation.cohort import binary_endpoint
-from validation.cohort_table import REMEDY, CohortTable
-from validation.errors import InputError
+from validation.cohort_table import CohortTable
 from validation.estimators.catalogue.binary import BINARY
-from validation.estimators.catalogue.entry import BinarySample, Estimator, Need, Settings, SurvivalSample
+from validation.estimators.catalogue.entry import BinarySample, Estimator, Settings, SurvivalSample
 from validation.estimators.catalogue.survival import SURVIVAL
 from validation.estimators.samples import Bools, Floats
 
@@ -37,17 +36,6 @@ class Outcome:
     def catalogue(self) -> Mapping[str, Estimator[Any]]:
         """The estimators of this kind of endpoint."""
         return BINARY if self.time is None else SURVIVAL
-
-    def entry(self, name: str, where: str, needs: frozenset[Need]) -> Estimator[Any]:
-        """Return an estimator of this kind of endpoint that needs no more than it can be given.
-
-        Raises:
-            InputError: There is none of this name.
-        """
-        possible = [key for key, entry in self.catalogue.items() if entry.needs <= needs]
-        if name not in possible:
-            raise InputError(where, f"{name} of {self.endpoint}", f"one of {', '.join(possible)}", REMEDY)
-        return self.catalogue[name]
 
     def counts(self, horizon: float | None) -> tuple[int, int]:
         """Return patients, and events by the horizon or cases among them."""
@@ -89,6 +77,13 @@ class Outcome:
 def left_out(unknown: int, name: str) -> str:
     """Return how many patients are left out for what is not known of them, as an end of a method; nothing if none."""
     return f"; {unknown} patients of unknown {name} left out" if unknown else ""
+
+
+def recorded(cohort: CohortTable, endpoint: str) -> Mapping[str, Estimator[Any]] | None:
+    """Return the estimators of the kind of an endpoint in the cohort, None where it was never recorded."""
+    if endpoint not in cohort.meta.endpoints:
+        return None
+    return SURVIVAL if binary_endpoint(cohort.meta, endpoint) is None else BINARY
 
 
 def outcome_of(cohort: CohortTable, endpoint: str) -> Outcome:

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from validation.blocks import Block
 from validation.descriptive import KINDS
-from validation.descriptive.base import Descriptive
+from validation.descriptive.base import Descriptive, EntryError
 from validation.digests import json_sha256
 from validation.documents import read_yaml
 from validation.estimators.catalogue.binary import BINARY
@@ -81,6 +81,7 @@ class Protocol:
     """A protocol that has been read and found consistent.
 
     Attributes:
+        file: It was read from.
         model: Architecture.
         version: Version of the protocol.
         intended_use: What the model is for.
@@ -89,6 +90,7 @@ class Protocol:
         gates_digest: Digest of the block `gates`.
     """
 
+    file: Path
     model: str
     version: int
     intended_use: str
@@ -118,8 +120,12 @@ class _Endpoints:
     binary: tuple[str, ...]
 
     @property
+    def with_time(self) -> tuple[str, ...]:
+        return (self.first, *self.others)
+
+    @property
     def all(self) -> tuple[str, ...]:
-        return (self.first, *self.others, *self.binary)
+        return (*self.with_time, *self.binary)
 
 
 def _endpoints(block: Block) -> _Endpoints:
@@ -141,7 +147,7 @@ def _endpoint(block: Block, endpoints: tuple[str, ...]) -> str:
     return name
 
 
-def _descriptive(file: Path, position: int, value: Any, endpoints: tuple[str, ...]) -> Descriptive:
+def _descriptive(file: Path, position: int, value: Any, endpoints: _Endpoints) -> Descriptive:
     path = ("analysis", "descriptive", position)
     known = Block(file, path, value, frozenset(value) if isinstance(value, dict) else frozenset())
     kind = known.take("kind", str, "a kind of descriptive analysis")
@@ -157,8 +163,13 @@ def _descriptive(file: Path, position: int, value: Any, endpoints: tuple[str, ..
     }
     block.name("id")
     if given.get("endpoint") is not None:
-        _endpoint(block, endpoints)
-    return KINDS[kind](**given)
+        _endpoint(block, endpoints.all)
+    try:
+        analysis = KINDS[kind](**given)
+        analysis.check_endpoint(endpoints.with_time, endpoints.binary)
+    except EntryError as error:
+        raise block.error(error.key, error.found, error.expected, error.remedy) from error
+    return analysis
 
 
 def _estimate(file: Path, position: int, value: Any, endpoints: _Endpoints) -> EstimateSpec:
@@ -192,7 +203,7 @@ def _analysis(file: Path, value: Any) -> Analysis:
         raise block.error("estimates", "an empty list", "at least one estimate")
     block.unique("estimates", [estimate.id for estimate in estimates])
     entries = block.take("descriptive", list, "a list of descriptive analyses", optional=True) or []
-    descriptive = tuple(_descriptive(file, n, entry, endpoints.all) for n, entry in enumerate(entries))
+    descriptive = tuple(_descriptive(file, n, entry, endpoints) for n, entry in enumerate(entries))
     block.unique("descriptive", [analysis.id for analysis in descriptive])
 
     def digest(*left_out: str) -> str:
@@ -293,6 +304,7 @@ def load_protocol(path: Path) -> Protocol:
             "gates", "no blocking gate", "at least one", "A protocol that demands nothing passes everything."
         )
     return Protocol(
+        file=path,
         model=top.name("model"),
         version=top.take("version", int, "a whole number"),
         intended_use=" ".join(top.take("intended_use", str, "what the model is for").split()),

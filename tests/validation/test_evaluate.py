@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from tests.reference import from_r, gbsg
 from validation.cohort import BinaryEndpoint, Cohort, CohortMeta, Endpoint, Period
 from validation.documents import encode
 from validation.errors import InputError
-from validation.evaluate import evaluate_cohort
+from validation.evaluate import describe_cohort, evaluate_cohort
 from validation.evidence import check_evidence
 from validation.protocol import Protocol, load_protocol
 
@@ -279,3 +280,30 @@ def test_binary_endpoint_where_the_protocol_has_one_with_time(plan: Protocol) ->
         InputError, match="found rfs, a binary endpoint; expected an endpoint with time, as the protocol"
     ):
         assessed(plan, cohort=given)
+
+
+def test_an_analysis_that_cannot_be_is_found_before_any_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The contract tells a linear predictor from a risk; the message names protocol, analysis and key."""
+    path = tmp_path / "plan.yaml"
+    analyses = (
+        "  descriptive:\n"
+        "    - {id: first, kind: distribution, prediction: lp}\n"
+        "    - {id: worth, kind: decision_curve, endpoint: rfs, horizon_months: 36, predictions: [lp],"
+        " thresholds: [0.1, 0.5]}\n"
+    )
+    path.write_text(PLAN.replace("gates:", analyses + "gates:"), encoding="utf-8")
+    outputs = [
+        {"name": "lp", "labels": [], "unit": "log hazard ratio", "meaning": "log relative hazard"},
+        {"name": "risk", "labels": ["36m"], "unit": "1", "meaning": "risk of an event"},
+    ]
+    monkeypatch.setattr("validation.descriptive.distribution.Distribution.describe", lambda *_: pytest.fail("made"))
+    tables = {"cohort": cohort(), "predictions": predictions(), "outcomes": outcomes()}
+    expected = (
+        rf"^{re.escape(str(path))} descriptive analysis worth key predictions \(protocol of gbsg\): found lp, "
+        'by the contract "log relative hazard", unit log hazard ratio; .* outputs risk_36m'
+    )
+
+    with pytest.raises(InputError, match=expected):
+        describe_cohort(load_protocol(path), {**CONTRACT, "outputs": outputs}, digests=DIGESTS, **tables)

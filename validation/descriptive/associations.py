@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
 from validation.cohort_table import CohortTable
-from validation.descriptive.base import Description, Descriptive, Row, estimate_row
+from validation.descriptive.base import NUMBERS, NUMBERS_OR_GROUPS, Description, Descriptive, Row, estimate_row
 from validation.descriptive.rank_tests import note_of_unknown, rank_test_row
 from validation.estimators.association.spearman import spearman
 from validation.estimators.samples import Floats
@@ -24,8 +24,8 @@ class Associations(Descriptive):
     """
 
     kind: ClassVar[str] = "associations"
-    prediction: str
-    columns: tuple[str, ...]
+    prediction: str = field(metadata=NUMBERS)
+    columns: tuple[str, ...] = field(metadata=NUMBERS_OR_GROUPS)
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return a row per column, of the patients of whom both are known."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
-from validation.cohort_table import REMEDY, CohortTable
+from validation.cohort_table import CohortTable
 from validation.descriptive.base import (
+    ENDPOINT,
+    RISKS,
     Description,
     Descriptive,
     Figure,
@@ -19,7 +21,6 @@ from validation.descriptive.base import (
     thinned,
 )
 from validation.descriptive.status import BinaryStatus, Status, status_of
-from validation.errors import InputError
 from validation.estimators.calibration.curves import CalibrationCurve
 from validation.estimators.calibration.grouped import GroupedTest
 from validation.estimators.estimate import Estimate, UndefinedEstimate
@@ -43,26 +44,35 @@ class CalibrationCurves(Descriptive):
     """
 
     kind: ClassVar[str] = "calibration_curve"
-    endpoint: str
-    predictions: tuple[str, ...]
+    horizon_key: ClassVar[str] = "horizons_months"
+    horizons_repeat: ClassVar[bool] = True
+    endpoint: str = field(metadata=ENDPOINT)
+    predictions: tuple[str, ...] = field(metadata=RISKS)
     horizons_months: tuple[float, ...] | None = None
     groups: int = 10
     replicates: int = 500
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse predictions and horizons that are not pairs."""
+        """Refuse predictions and horizons that are not pairs, and a pair given twice."""
+        super().__post_init__()
         if self.horizons_months is not None and len(self.horizons_months) != len(self.predictions):
             found = f"{len(self.horizons_months)} horizons for {len(self.predictions)} predictions"
-            raise InputError(self.where("horizons_months"), found, "one per prediction", REMEDY)
+            raise self.error("horizons_months", found, "one per prediction")
+        if len(set(self._pairs)) != len(self._pairs):
+            raise self.error("predictions", "a prediction given twice", "every prediction once at a horizon")
+
+    @property
+    def _pairs(self) -> list[tuple[str, float | None]]:
+        return list(zip(self.predictions, self.horizons_months or [None] * len(self.predictions), strict=True))
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return ICI, E50, E90, slope, intercept (binary), O/E and the test, curves and points."""
         rows: list[Row] = []
         curves: list[Series] = []
         points: list[Series] = []
-        for name, horizon in zip(self.predictions, self.horizons_months or [None] * len(self.predictions), strict=True):
-            values = cohort.numbers(name)
+        for name, horizon in self._pairs:
+            values = cohort.risks(name)
             status = status_of(cohort, self.endpoint, horizon)
             curve = self._curve(status, values)
             test = self._test(status, values)

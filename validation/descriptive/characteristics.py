@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from validation.cohort_table import REMEDY, CohortTable, Groups
-from validation.descriptive.base import Description, Descriptive
+from validation.cohort_table import CohortTable, Groups
+from validation.descriptive.base import GROUPS, NUMBERS, NUMBERS_OR_GROUPS, Description, Descriptive
 from validation.descriptive.parts import part_name
-from validation.errors import InputError
 from validation.estimators.estimate import UndefinedEstimate
 from validation.estimators.groups.table_one import Characteristic, Kind, Summary, table_one
 
@@ -27,16 +26,17 @@ class TableOneByGroup(Descriptive):
     """
 
     kind: ClassVar[str] = "table_one"
-    by: str
-    columns: tuple[str, ...]
-    skewed: tuple[str, ...] = ()
+    by: str = field(metadata=GROUPS)
+    columns: tuple[str, ...] = field(metadata=NUMBERS_OR_GROUPS)
+    skewed: tuple[str, ...] = field(default=(), metadata=NUMBERS)
 
     def __post_init__(self) -> None:
         """Refuse a skewed column that is not in the table, and a column given twice."""
+        super().__post_init__()
         if absent := sorted(set(self.skewed) - set(self.columns)):
-            raise InputError(self.where("skewed"), absent[0], f"one of {', '.join(self.columns)}", REMEDY)
+            raise self.error("skewed", absent[0], f"one of {', '.join(self.columns)}")
         if len(set(self.columns)) != len(self.columns):
-            raise InputError(self.where("columns"), "a column given twice", "every column once", REMEDY)
+            raise self.error("columns", "a column given twice", "every column once")
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return the table."""
@@ -73,7 +73,7 @@ class TableOneByGroup(Descriptive):
             numbers = cohort.numbers(name)[known]
             return [None if np.isnan(number) else float(number) for number in numbers], ()
         if name in self.skewed:
-            raise InputError(self.where("skewed"), name, "columns of numbers", REMEDY)
+            raise self.error("skewed", name, "columns of numbers")
         try:
             groups = cohort.groups(name)
         except UndefinedEstimate:  # an endpoint that the cohort never recorded: known of nobody

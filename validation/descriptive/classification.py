@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from validation.cohort_table import CohortTable
-from validation.descriptive.base import Description, Descriptive
+from validation.descriptive.base import CLASSES, ENDPOINT, Description, Descriptive
 from validation.descriptive.status import BinaryStatus, status_of
 
 SHARES = ("sensitivity", "specificity", "ppv", "npv")
@@ -23,8 +23,9 @@ class Classification(Descriptive):
     """
 
     kind: ClassVar[str] = "classification"
-    endpoint: str
-    prediction: str
+    horizon_key: ClassVar[str] = "horizon_months"
+    endpoint: str = field(metadata=ENDPOINT)
+    prediction: str = field(metadata=CLASSES)
     horizon_months: float | None = None
 
     def describe(self, cohort: CohortTable) -> Description:

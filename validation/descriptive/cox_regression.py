@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
-from validation.cohort_table import REMEDY, CohortTable
-from validation.descriptive.base import Description, Descriptive, Row, estimate_row, p_value_row
+from validation.cohort_table import CohortTable
+from validation.descriptive.base import (
+    NUMBERS_OR_GROUPS,
+    WITH_TIME,
+    Description,
+    Descriptive,
+    Row,
+    estimate_row,
+    p_value_row,
+)
 from validation.descriptive.parts import forest
-from validation.errors import InputError
 from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.groups.group_test import GroupTest
 from validation.estimators.samples import Bools, Floats
@@ -103,14 +110,15 @@ class CoxRegression(Descriptive):
     """
 
     kind: ClassVar[str] = "cox_regression"
-    endpoint: str
-    terms: tuple[str, ...]
+    endpoint: str = field(metadata=WITH_TIME)
+    terms: tuple[str, ...] = field(metadata=NUMBERS_OR_GROUPS)
     standardise: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a term given twice."""
+        super().__post_init__()
         if len(set(self.terms)) != len(self.terms):
-            raise InputError(self.where("terms"), "a term given twice", "every term once", REMEDY)
+            raise self.error("terms", "a term given twice", "every term once")
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return hazard ratios and tests: per term alone, then of all terms in their complete cases."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
-from validation.cohort_table import REMEDY, CohortTable
-from validation.descriptive.base import POINTS, Description, Descriptive, Figure, Row, Series
+from validation.cohort_table import CohortTable
+from validation.descriptive.base import ENDPOINT, POINTS, RISKS, Description, Descriptive, Figure, Row, Series
 from validation.descriptive.status import Status, status_of
-from validation.errors import InputError
 from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.samples import Floats, ascending_thresholds
 from validation.estimators.utility.decision_curve import Band
@@ -33,8 +32,9 @@ class DecisionCurves(Descriptive):
     """
 
     kind: ClassVar[str] = "decision_curve"
-    endpoint: str
-    predictions: tuple[str, ...]
+    horizon_key: ClassVar[str] = "horizon_months"
+    endpoint: str = field(metadata=ENDPOINT)
+    predictions: tuple[str, ...] = field(metadata=RISKS)
     thresholds: tuple[float, ...]
     horizon_months: float | None = None
     standardized: bool = False
@@ -42,18 +42,19 @@ class DecisionCurves(Descriptive):
 
     def __post_init__(self) -> None:
         """Refuse thresholds between which no curve runs."""
+        super().__post_init__()
         try:
             too_few = ascending_thresholds(self.thresholds).size < 2
         except UndefinedEstimate:
             too_few = True
         if too_few:
             expected = "two or more, ascending between 0 and 1"
-            raise InputError(self.where("thresholds"), str(list(self.thresholds)), expected, REMEDY)
+            raise self.error("thresholds", str(list(self.thresholds)), expected)
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return net benefit at the thresholds, of every strategy, and the curves."""
         status = status_of(cohort, self.endpoint, self.horizon_months)
-        values = {name: cohort.numbers(name) for name in self.predictions}
+        values = {name: cohort.risks(name) for name in self.predictions}
         figures = [self._curves(status, values)]
         if self.impact:
             figures += [self._impact(status, values), self._components(status, values)]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
-from validation.cohort_table import REMEDY, CohortTable
-from validation.descriptive.base import Description, Descriptive
+from validation.cohort_table import CohortTable
+from validation.descriptive.base import GROUPS, NUMBERS, Description, Descriptive
 from validation.descriptive.drawing import Parts, histogram_figure, quartile_rows
 from validation.descriptive.rank_tests import note_of_unknown
-from validation.errors import InputError
 
 EVERYBODY = "all patients"
 
@@ -27,14 +26,15 @@ class Distribution(Descriptive):
     """
 
     kind: ClassVar[str] = "distribution"
-    prediction: str
-    by: str | None = None
+    prediction: str = field(metadata=NUMBERS)
+    by: str | None = field(default=None, metadata=GROUPS)
     bins: int = 20
 
     def __post_init__(self) -> None:
         """Refuse a histogram without, or of too many, bins."""
+        super().__post_init__()
         if not 1 <= self.bins <= 200:
-            raise InputError(self.where("bins"), str(self.bins), "1 to 200", REMEDY)
+            raise self.error("bins", str(self.bins), "1 to 200")
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return quartiles and the histogram, of each group."""

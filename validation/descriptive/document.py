@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from validation.descriptive.quantities import AXES, BOUNDS, LINES, TESTS
+from validation.descriptive.quantities import BOUNDS, LINES, TESTS, axis_range
 from validation.documents import encode, read_json
 from validation.errors import InputError
-from validation.estimators.catalogue.entry import ANY
 from validation.evidence import (
     ABOUT,
     REMEDY,
@@ -188,6 +189,7 @@ def _rows_and_tests(analysis: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _check_analysis(analysis: Any, methods: Mapping[str, Any], where: str, predicted: int) -> None:
     require_exactly(analysis, _ANALYSIS_KEYS, where)
     require_text(analysis, "id", where)
+    require_text(analysis, "kind", where)
     where = f"{where} {analysis['id']}"
     content = [*list_of(analysis, "rows", where), *list_of(analysis, "figures", where), analysis["table"]]
     if analysis["reason"] is not None and any(part is not None for part in content):
@@ -196,7 +198,7 @@ def _check_analysis(analysis: Any, methods: Mapping[str, Any], where: str, predi
         here = f"{where} rows[{number}]"
         _check_row(_whole_row(row, methods, here), here, predicted)
     for number, figure in enumerate(analysis["figures"]):
-        _check_figure(figure, f"{where} figures[{number}]")
+        _check_figure(figure, analysis["kind"], f"{where} figures[{number}]", predicted)
     if analysis["table"] is not None:
         _check_table(analysis["table"], methods, f"{where} table", predicted)
 
@@ -238,8 +240,9 @@ def _require_p_value(row: Mapping[str, Any], where: str) -> None:
         raise InputError(f"{where} key p_value", repr(row["p_value"]), "a number from 0 to 1", REMEDY)
 
 
-def _check_figure(figure: Any, where: str) -> None:
+def _check_figure(figure: Any, kind: str, where: str, predicted: int) -> None:
     require_exactly(figure, frozenset(("x", "y", "series")), where)
+    ranges = {axis: _axis_range(figure, axis, kind, where) for axis in ("x", "y")}
     for number, series in enumerate(list_of(figure, "series", where)):
         here = f"{where} series[{number}]"
         keys = frozenset(series) if isinstance(series, Mapping) else frozenset()
@@ -248,8 +251,29 @@ def _check_figure(figure: Any, where: str) -> None:
         if not {"x", "y"} <= set(arrays) or len({len(values) for values in arrays.values()}) != 1:
             found = ", ".join(f"{key}: {len(values)}" for key, values in sorted(arrays.items()))
             raise InputError(here, found, "x and y, and arrays of one length", REMEDY)
-        ranges = {axis: AXES.get(figure[axis], ANY) for axis in ("x", "y")}
         _check_points(arrays, ranges, "x" if figure["y"] == LINES else "y", here)
+        _check_patients_at(arrays, here, predicted)
+
+
+def _axis_range(figure: Mapping[str, Any], axis: str, kind: str, where: str) -> tuple[float, float]:
+    require_text(figure, axis, where)
+    possible = axis_range(kind, figure[axis])
+    if possible is None:
+        raise InputError(f"{where} key {axis}", figure[axis], f"the label of an axis of {kind}", REMEDY)
+    return possible
+
+
+def _check_patients_at(arrays: Mapping[str, Sequence[Any]], where: str, predicted: int) -> None:
+    """Refuse more patients at a point than there are, and patients who come back to risk."""
+    for key in sorted({"at_risk", "n", "events"} & set(arrays)):
+        for place, number in enumerate(arrays[key]):
+            require_counts({key: number}, (key,), f"{where} point {place}")
+            if number > predicted:
+                expected = f"no more than the {predicted} predicted patients"
+                raise InputError(f"{where} point {place} key {key}", str(number), expected, REMEDY)
+    at_risk = [(x, n) for x, n in zip(arrays["x"], arrays.get("at_risk", ()), strict=False) if x is not None]
+    if any(later > earlier for (_, earlier), (_, later) in pairwise(sorted(at_risk, key=itemgetter(0)))):
+        raise InputError(f"{where} key at_risk", "a number that rises", "fewer at risk, or as many, later", REMEDY)
 
 
 def _check_points(
@@ -263,6 +287,9 @@ def _check_points(
             if axis in point and not low <= point[axis] <= high:
                 found = f"{point[axis]}, which is impossible"
                 raise InputError(f"{where} point {place} key {axis}", found, f"{low:g} to {high:g}", REMEDY)
+        if point.get("standard_error", 0) < 0:
+            found = str(point["standard_error"])
+            raise InputError(f"{where} point {place} key standard_error", found, "0 or more", REMEDY)
         limits = [point[key] for key in ("lower", estimated, "upper") if key in point]
         if limits != sorted(limits):
             found = " > ".join(str(limit) for limit in limits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from validation.cohort_table import CohortTable, Groups
 from validation.descriptive.base import (
+    GROUPS,
     POINTS,
+    WITH_TIME,
     Description,
     Descriptive,
     Figure,
@@ -41,10 +43,10 @@ class KaplanMeierByGroup(Descriptive):
     """
 
     kind: ClassVar[str] = "kaplan_meier"
-    endpoint: str
-    by: str
+    endpoint: str = field(metadata=WITH_TIME)
+    by: str = field(metadata=GROUPS)
     horizons_months: tuple[float, ...]
-    within: tuple[str, ...] = ()
+    within: tuple[str, ...] = field(default=(), metadata=GROUPS)
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return survival at the horizons, the log-rank test and hazard ratios, and the curves by month."""

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, ClassVar
 
 import numpy as np
 
-from validation.cohort_table import REMEDY, CohortTable
-from validation.descriptive.base import Description, Descriptive, Row, estimate_row
-from validation.errors import InputError
+from validation.cohort_table import CohortTable
+from validation.descriptive.base import ENDPOINT, NUMBERS, Description, Descriptive, Name, Row, estimate_row
+from validation.estimators.catalogue.binary import BINARY
 from validation.estimators.catalogue.entry import BinarySample, Estimator, Need, Settings, SurvivalSample
+from validation.estimators.catalogue.survival import SURVIVAL
 from validation.estimators.estimate import Estimate
 from validation.estimators.influence import paired_difference
 from validation.estimators.samples import Floats
-from validation.outcomes import Outcome, outcome_of
+from validation.outcomes import Outcome, outcome_of, recorded
 
 _GIVEN: frozenset[Need] = frozenset(("cutoff", "grid", "other"))
 
@@ -37,8 +39,8 @@ class ModelComparison(Descriptive):
     """
 
     kind: ClassVar[str] = "model_comparison"
-    endpoint: str
-    predictions: tuple[str, ...]
+    endpoint: str = field(metadata=ENDPOINT)
+    predictions: tuple[str, ...] = field(metadata=NUMBERS)
     estimators: tuple[str, ...]
     reference: str | None = None
     risks: tuple[str, ...] | None = None
@@ -46,18 +48,45 @@ class ModelComparison(Descriptive):
 
     def __post_init__(self) -> None:
         """Refuse models given twice, a reference that is none of them, and not one name of risks per model."""
+        super().__post_init__()
         for key, values in (("predictions", self.predictions), ("estimators", self.estimators)):
             if len(set(values)) != len(values):
-                raise InputError(self.where(key), "a name given twice", "every name once", REMEDY)
+                raise self.error(key, "a name given twice", "every name once")
         if self.reference is not None and self.reference not in self.predictions:
-            expected = f"one of {', '.join(self.predictions)}"
-            raise InputError(self.where("reference"), self.reference, expected, REMEDY)
+            raise self.error("reference", self.reference, f"one of {', '.join(self.predictions)}")
         if self.risks is not None and len(self.risks) != len(self.predictions):
             found = f"{len(self.risks)} names for {len(self.predictions)} predictions"
-            raise InputError(self.where("risks"), found, "one per prediction", REMEDY)
+            raise self.error("risks", found, "one per prediction")
         if any(later <= earlier for earlier, later in zip((0.0, *self.horizons_months), self.horizons_months)):  # noqa: B905
             found = ", ".join(f"{horizon:g}" for horizon in self.horizons_months)
-            raise InputError(self.where("horizons_months"), found, "positive and ascending", REMEDY)
+            raise self.error("horizons_months", found, "positive and ascending")
+
+    def check_endpoint(self, with_time: Sequence[str], binary: Sequence[str]) -> None:
+        """Refuse estimators that the endpoint does not have, and those without the horizons or risks that they take."""
+        timed = self.endpoint not in binary
+        for name, entry in self._entries(SURVIVAL if timed else BINARY):
+            self._horizons(name, entry)
+            if timed and entry.of == "risk" and self.risks is None:
+                raise self.error("risks", f"nothing, and {name} takes risks", "one name per prediction")
+
+    def names(self, cohort: CohortTable) -> Iterator[Name]:
+        """Yield the predictions as what the estimators take them for, and the risks at the horizons, too."""
+        yield from super().names(cohort)
+        if (catalogue := recorded(cohort, self.endpoint)) is None:
+            return
+        entries = [entry for _, entry in self._entries(catalogue)]
+        if any("cutoff" in entry.needs for entry in entries):
+            yield from (("predictions", name, CohortTable.cutoff) for name in self.predictions)
+        if any(entry.of == "risk" for entry in entries):
+            timed = [f"{risk}_{horizon:g}m" for risk in self.risks or () for horizon in self.horizons_months]
+            key, taken = ("risks", timed) if catalogue is SURVIVAL else ("predictions", self.predictions)
+            yield from ((key, name, CohortTable.risks) for name in taken)
+
+    def _entries(self, catalogue: Mapping[str, Estimator[Any]]) -> list[tuple[str, Estimator[Any]]]:
+        possible = {name: entry for name, entry in catalogue.items() if entry.needs <= _GIVEN}
+        if unknown := [name for name in self.estimators if name not in possible]:
+            raise self.error("estimators", f"{unknown[0]} of {self.endpoint}", f"one of {', '.join(possible)}")
+        return [(name, possible[name]) for name in self.estimators]
 
     @property
     def _pairs(self) -> list[tuple[str, str]]:
@@ -69,8 +98,7 @@ class ModelComparison(Descriptive):
         """Return per estimator and horizon the estimate of each model, then the differences."""
         outcome = outcome_of(cohort, self.endpoint)
         rows: list[Row] = []
-        for name in self.estimators:
-            entry = outcome.entry(name, self.where("estimators"), _GIVEN)
+        for name, entry in self._entries(outcome.catalogue):
             for horizon in self._horizons(name, entry):
                 rows += _Question(self, cohort, outcome, name, entry, horizon).rows(self.predictions, self._pairs)
         return Description(tuple(rows))
@@ -81,7 +109,7 @@ class ModelComparison(Descriptive):
         least = 2 if "grid" in entry.needs else 1
         if len(self.horizons_months) < least:
             found = f"{len(self.horizons_months)} for {name} of {self.endpoint}"
-            raise InputError(self.where("horizons_months"), found, f"at least {least}", REMEDY)
+            raise self.error("horizons_months", found, f"at least {least}")
         return (None,) if "grid" in entry.needs else self.horizons_months
 
 
@@ -146,15 +174,14 @@ class _Question:
         return self.outcome.sample(self.cohort.numbers(model), settings, horizons=horizons, risks=risks)
 
     def _prediction(self, model: str) -> Floats:
-        if not self._takes_risks or self.horizon is None:
-            return self.cohort.numbers(model)
-        return self._risk(model, self.horizon)
+        if self._takes_risks and self.horizon is not None:
+            return self._risk(model, self.horizon)
+        return (self.cohort.risks if self.entry.of == "risk" else self.cohort.numbers)(model)
 
     def _risk(self, model: str, horizon: float) -> Floats:
-        return self.cohort.numbers(f"{self._risk_name(model)}_{horizon:g}m")
+        return self.cohort.risks(f"{self._risk_name(model)}_{horizon:g}m")
 
     def _risk_name(self, model: str) -> str:
         if self.asked.risks is None:
-            where = self.asked.where("risks")
-            raise InputError(where, f"nothing, and {self.name} takes risks", "one name per prediction", REMEDY)
+            raise self.asked.error("risks", f"nothing, and {self.name} takes risks", "one name per prediction")
         return self.asked.risks[self.asked.predictions.index(model)]

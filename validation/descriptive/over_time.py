@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
-from validation.cohort_table import REMEDY, CohortTable
-from validation.descriptive.base import Description, Descriptive, Figure, Row, Series
+from validation.cohort_table import CohortTable
+from validation.descriptive.base import NUMBERS, WITH_TIME, Description, Descriptive, Figure, Name, Row, Series
 from validation.descriptive.status import StatusAtHorizon, status_of
-from validation.errors import InputError
 from validation.estimators.catalogue.entry import Settings
 from validation.estimators.estimate import Estimate
 from validation.estimators.overall.brier_survival import null_brier_t_influence
@@ -34,26 +33,35 @@ class PerformanceOverTime(Descriptive):
     """
 
     kind: ClassVar[str] = "performance_over_time"
-    endpoint: str
-    predictions: tuple[str, ...]
+    endpoint: str = field(metadata=WITH_TIME)
+    predictions: tuple[str, ...] = field(metadata=NUMBERS)
     horizons_months: tuple[float, ...]
     risks: tuple[str, ...]
     risk_horizons_months: tuple[float, ...]
 
     def __post_init__(self) -> None:
         """Refuse horizons over which nothing can be averaged."""
+        super().__post_init__()
         for key in ("horizons_months", "risk_horizons_months"):
             horizons = np.array(getattr(self, key))
             if horizons.size < 2 or np.any(np.diff(horizons, prepend=0.0) <= 0):
                 expected = "two or more, positive and ascending"
-                raise InputError(self.where(key), str(horizons.tolist()), expected, REMEDY)
+                raise self.error(key, str(horizons.tolist()), expected)
+
+    def names(self, cohort: CohortTable) -> Iterator[Name]:
+        """Yield the risks at their horizons too."""
+        yield from super().names(cohort)
+        for risk in self.risks:
+            yield from (("risks", column, CohortTable.risks) for column in self._columns(risk))
+
+    def _columns(self, risk: str) -> list[str]:
+        return [f"{risk}_{horizon:g}m" for horizon in self.risk_horizons_months]
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return AUC and Brier score at each horizon, iAUC and IBS, with the reference, and the curves."""
         values = {name: cohort.numbers(name) for name in self.predictions}
         matrices = {
-            risk: np.column_stack([cohort.numbers(f"{risk}_{horizon:g}m") for horizon in self.risk_horizons_months])
-            for risk in self.risks
+            risk: np.column_stack([cohort.risks(column) for column in self._columns(risk)]) for risk in self.risks
         }
         ranked = [status_of(cohort, self.endpoint, horizon) for horizon in self.horizons_months]
         at_risk = [status_of(cohort, self.endpoint, horizon) for horizon in self.risk_horizons_months]

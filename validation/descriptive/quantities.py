@@ -38,7 +38,10 @@ TESTS = frozenset(
     )
 )
 
-AXES: dict[str, tuple[float, float]] = {
+LINES = "line from the top"
+"""Vertical axis of a forest plot: its intervals are those of x."""
+
+_AXES: dict[str, tuple[float, float]] = {
     "1 - specificity": UNIT,
     "sensitivity": UNIT,
     "recall": UNIT,
@@ -56,8 +59,20 @@ AXES: dict[str, tuple[float, float]] = {
     "months": POSITIVE,
     "patients": POSITIVE,
     "density": POSITIVE,
+    LINES: POSITIVE,
+    **{name.replace("_", " "): bounds for name, bounds in OF_ESTIMATORS.items()},  # of a forest plot
 }
-"""By label of an axis, the range outside which a point is impossible."""
+_STARTS = {"share without event of ": UNIT, "hazard ratio, ": POSITIVE}  # labels that end in a name
+_OF_COLUMNS = frozenset(("score_by_group", "distribution"))  # kinds that label axes by columns, whose values may be any
 
-LINES = "line from the top"
-"""Vertical axis of a forest plot: its intervals are those of x."""
+
+def axis_range(kind: str, label: str) -> tuple[float, float] | None:
+    """Return the range outside which a point of an axis is impossible; None where a kind may not label an axis so.
+
+    Args:
+        kind: Of the analysis.
+        label: Of the axis.
+    """
+    if kind in _OF_COLUMNS and label not in ("density", "patients"):
+        return ANY
+    return _AXES.get(label) or next((_STARTS[start] for start in _STARTS if label.startswith(start)), None)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
 from validation.cohort_table import CohortTable
-from validation.descriptive.base import Description, Descriptive, Figure, Series, thinned
+from validation.descriptive.base import ENDPOINT, NUMBERS, Description, Descriptive, Figure, Series, thinned
 from validation.descriptive.status import BinaryStatus, status_of
 from validation.estimators.discrimination.curves import PrecisionRecallCurve, RocCurve
 from validation.estimators.estimate import UndefinedEstimate
@@ -29,8 +29,9 @@ class RocCurves(Descriptive):
     """
 
     kind: ClassVar[str] = "roc"
-    endpoint: str
-    predictions: tuple[str, ...]
+    horizon_key: ClassVar[str] = "horizon_months"
+    endpoint: str = field(metadata=ENDPOINT)
+    predictions: tuple[str, ...] = field(metadata=NUMBERS)
     horizon_months: float | None = None
 
     def describe(self, cohort: CohortTable) -> Description:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
 from validation.cohort_table import CohortTable
-from validation.descriptive.base import Description, Descriptive
+from validation.descriptive.base import GROUPS, NUMBERS, Description, Descriptive
 from validation.descriptive.drawing import box_figure, density_figure, quartile_rows
 from validation.descriptive.rank_tests import note_of_unknown, rank_test_row
 
@@ -23,8 +23,8 @@ class ScoreByGroup(Descriptive):
     """
 
     kind: ClassVar[str] = "score_by_group"
-    prediction: str
-    by: str
+    prediction: str = field(metadata=NUMBERS)
+    by: str = field(metadata=GROUPS)
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return the rank test, quartiles of each group, a box and a density of each."""

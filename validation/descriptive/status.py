@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 
 from validation.cohort_table import REMEDY, CohortTable
-from validation.descriptive.base import Row, estimate_row
+from validation.descriptive.base import HORIZON_WHERE, Row, estimate_row
 from validation.errors import InputError
 from validation.estimators.calibration.binary import strictly_between
 from validation.estimators.calibration.curves import CalibrationCurve, calibration_curve, calibration_curve_at_horizon
@@ -243,8 +243,7 @@ def status_of(cohort: CohortTable, endpoint: str, horizon_months: float | None) 
     outcome = outcome_of(cohort, endpoint)
     if (outcome.time is None) != (horizon_months is None):
         kind = "is binary, with a horizon" if outcome.time is None else "has a time, without horizon"
-        expected = "a horizon in months where the endpoint has a time, and only there"
-        raise InputError(f"protocol of {cohort.meta.name}", f"{endpoint}, which {kind}", expected, REMEDY)
+        raise InputError(f"protocol of {cohort.meta.name}", f"{endpoint}, which {kind}", HORIZON_WHERE, REMEDY)
     if not outcome.event.size:
         raise UndefinedEstimate(f"{endpoint} is known of none of {cohort.n} patients", too_few=True)
     if outcome.time is None or horizon_months is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
 from validation.cohort_table import CohortTable, Groups
-from validation.descriptive.base import Description, Descriptive, Row, p_value_row
+from validation.descriptive.base import GROUPS, TWO_GROUPS, WITH_TIME, Description, Descriptive, Row, p_value_row
 from validation.descriptive.cox_regression import chi_square_as_test
 from validation.descriptive.kaplan_meier import ratio_row
 from validation.descriptive.parts import forest, of_unknown, part_name
@@ -30,9 +30,15 @@ class SubgroupHazardRatios(Descriptive):
     """
 
     kind: ClassVar[str] = "subgroup_hazard_ratios"
-    endpoint: str
-    by: str
-    within: tuple[str, ...]
+    endpoint: str = field(metadata=WITH_TIME)
+    by: str = field(metadata=TWO_GROUPS)
+    within: tuple[str, ...] = field(metadata=GROUPS)
+
+    def __post_init__(self) -> None:
+        """Refuse subgroups by what is compared: each would hold one side only."""
+        super().__post_init__()
+        if self.by in self.within:
+            raise self.error("within", f"{self.by}, which `by` compares", "other groups")
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return the hazard ratios, all patients first, and a test of interaction per grouping."""

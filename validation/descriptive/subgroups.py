@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-from validation.cohort_table import REMEDY, CohortTable
-from validation.descriptive.base import Description, Descriptive, Row, estimate_row, p_value_row
+from validation.cohort_table import CohortTable
+from validation.descriptive.base import (
+    ENDPOINT,
+    GROUPS,
+    NUMBERS,
+    Description,
+    Descriptive,
+    Name,
+    Row,
+    estimate_row,
+    p_value_row,
+)
 from validation.descriptive.parts import forest, nobody_in, of_unknown, part_name
-from validation.errors import InputError
-from validation.estimators.catalogue.entry import Settings
+from validation.estimators.catalogue.binary import BINARY
+from validation.estimators.catalogue.entry import Estimator, Settings
+from validation.estimators.catalogue.survival import SURVIVAL
 from validation.estimators.centres.random_effects import cochran_q
 from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.groups.group_test import GroupTest
 from validation.estimators.intervals import derivative, on_scale
-from validation.outcomes import outcome_of
+from validation.outcomes import outcome_of, recorded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +43,35 @@ class Subgroups(Descriptive):
 
     kind: ClassVar[str] = "subgroups"
     estimator: str
-    prediction: str
-    endpoint: str
-    by: tuple[str, ...]
+    prediction: str = field(metadata=NUMBERS)
+    endpoint: str = field(metadata=ENDPOINT)
+    by: tuple[str, ...] = field(metadata=GROUPS)
     horizon_months: float | None = None
+
+    def check_endpoint(self, with_time: Sequence[str], binary: Sequence[str]) -> None:
+        """Refuse an estimator that the endpoint does not have, and a horizon that it does not take."""
+        self._entry(BINARY if self.endpoint in binary else SURVIVAL)
+
+    def names(self, cohort: CohortTable) -> Iterator[Name]:
+        """Yield the prediction as what the estimator takes it for too."""
+        yield from super().names(cohort)
+        if (catalogue := recorded(cohort, self.endpoint)) is not None:
+            entry = self._entry(catalogue)
+            if entry.of == "risk":
+                yield "prediction", self.prediction, CohortTable.risks
+            if "cutoff" in entry.needs:
+                yield "prediction", self.prediction, CohortTable.cutoff
+
+    def _entry(self, catalogue: Mapping[str, Estimator[Any]]) -> Estimator[Any]:
+        possible = {name: entry for name, entry in catalogue.items() if entry.needs <= {"cutoff"}}
+        if self.estimator not in possible:
+            found = f"{self.estimator} of {self.endpoint}"
+            raise self.error("estimator", found, f"one of {', '.join(possible)}")
+        entry = possible[self.estimator]
+        if entry.horizon == ("required" if self.horizon_months is None else "none"):
+            found = f"{self.estimator} of {self.endpoint}, horizon_months {self.horizon_months}"
+            raise self.error("horizon_months", found, f"a horizon: {entry.horizon}")
+        return entry
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return the estimates, all patients first, and per grouping Cochran's test of equal values."""
@@ -71,18 +107,13 @@ class Subgroups(Descriptive):
         return self._estimate_row(make, 0, 0, group)
 
     def _row(self, cohort: CohortTable, group: str | None, note: str) -> Row:
-        where = self.where("estimator")
         outcome = outcome_of(cohort, self.endpoint)
-        entry = outcome.entry(self.estimator, where, frozenset(("cutoff",)))
-        if (self.horizon_months is None and entry.horizon == "required") or (
-            self.horizon_months is not None and entry.horizon == "none"
-        ):
-            found = f"{self.estimator} of {self.endpoint}, horizon_months {self.horizon_months}"
-            raise InputError(where, found, f"a horizon: {entry.horizon}", REMEDY)
+        entry = self._entry(outcome.catalogue)
         cutoff = cohort.cutoff(self.prediction) if "cutoff" in entry.needs else None
         n, events = outcome.counts(self.horizon_months)
         settings = Settings(cohort.level, self.horizon_months, cutoff=cutoff)
-        sample = outcome.sample(cohort.numbers(self.prediction), settings)
+        values = (cohort.risks if entry.of == "risk" else cohort.numbers)(self.prediction)
+        sample = outcome.sample(values, settings)
 
         def make() -> Estimate:
             if not n:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
 from validation.cohort_table import CohortTable, Groups
-from validation.descriptive.base import Description, Descriptive, Figure, Row, Series, estimate_row, p_value_row
+from validation.descriptive.base import (
+    TWO_GROUPS,
+    WITH_TIME,
+    Description,
+    Descriptive,
+    Figure,
+    Row,
+    Series,
+    estimate_row,
+    p_value_row,
+)
 from validation.descriptive.cox_regression import chi_square_as_test
 from validation.descriptive.kaplan_meier import curve_series, ratio_row, survival_rows
 from validation.descriptive.parts import of_unknown, part_name
@@ -36,11 +46,19 @@ class TreatmentEffect(Descriptive):
     """
 
     kind: ClassVar[str] = "treatment_effect"
-    endpoint: str
-    treatment: str
-    modifier: str
-    within: str | None = None
+    endpoint: str = field(metadata=WITH_TIME)
+    treatment: str = field(metadata=TWO_GROUPS)
+    modifier: str = field(metadata=TWO_GROUPS)
+    within: str | None = field(default=None, metadata=TWO_GROUPS)
     horizons_months: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse two names of the same patients: nothing could be compared."""
+        super().__post_init__()
+        if self.modifier == self.treatment:
+            raise self.error("modifier", f"{self.modifier}, the treatment", "groups in which treatment is compared")
+        if self.within in (self.treatment, self.modifier):
+            raise self.error("within", f"{self.within}, given twice", "other groups than those compared")
 
     def describe(self, cohort: CohortTable) -> Description:
         """Return survival, log-rank test and hazard ratio of treatment by group, their ratio and its test."""

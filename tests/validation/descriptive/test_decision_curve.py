@@ -91,11 +91,9 @@ def test_nobody_treated() -> None:
 
 
 def test_no_probability() -> None:
-    """A linear predictor has no threshold; its rows say so and the other lines stay."""
-    result = described(replace(BINARY, predictions=("lp", "prob")))
-
-    assert "outside [0, 1]" in row(result, "net_benefit", "lp")["reason"]
-    assert [series["name"] for series in result["figures"][0]["series"]] == ["treat all", "treat none", "prob"]
+    """A linear predictor has no threshold."""
+    with pytest.raises(InputError, match="found lp; 386 of 686 values outside 0 to 1; expected a risk or probability"):
+        described(replace(BINARY, predictions=("lp", "prob")))
 
 
 @pytest.mark.parametrize("thresholds", [(0.3,), (0.5, 0.1), (0.0, 0.5), (0.2, 1.2)])

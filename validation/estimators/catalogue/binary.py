@@ -40,6 +40,7 @@ def _calibration_error(choose: Callable[[CalibrationCurve], Estimate]) -> Estima
     return Estimator(
         measures="calibration",
         bounds=UNIT,
+        of="risk",
         needs=frozenset(("replicates",)),
         handles_clusters=True,
         direct=lambda s: choose(_curve(s)),
@@ -66,6 +67,7 @@ def _net_benefit(*, standardized: bool) -> Estimator[BinarySample]:
     return Estimator(
         measures="utility",
         bounds=(-math.inf, 1.0),
+        of="risk",
         needs=frozenset(("threshold",)),
         influence=lambda s: net_benefit_influence(
             s.event, s.prediction, threshold=s.settings.need("threshold"), standardized=standardized
@@ -77,6 +79,7 @@ def _nri(component: Component, *, categorical: bool = False) -> Estimator[Binary
     return Estimator(
         measures="reclassification",
         bounds=(-2.0, 2.0),
+        of="risk",
         needs=frozenset(("other", "threshold") if categorical else ("other",)),
         direct=lambda s: nri(
             s.event,
@@ -120,27 +123,32 @@ BINARY: dict[str, Estimator[BinarySample]] = {
         measures="overall",
         bounds=UNIT,
         scale="logit",
+        of="risk",
         influence=lambda s: brier_influence(s.event, s.prediction),
     ),
     "ipa": Estimator(
         measures="overall",
         bounds=(-math.inf, 1.0),
+        of="risk",
         influence=lambda s: ipa_influence(s.event, s.prediction),
     ),
     "calibration_intercept": Estimator(
         measures="calibration",
         bounds=ANY,
+        of="risk",
         direct=lambda s: calibration_intercept(s.event, s.prediction, level=s.settings.level),
     ),
     "calibration_slope": Estimator(
         measures="calibration",
         bounds=ANY,
+        of="risk",
         direct=lambda s: calibration_slope(s.event, s.prediction, level=s.settings.level),
     ),
     "oe_ratio": Estimator(
         measures="calibration",
         bounds=POSITIVE,
         scale="log",
+        of="risk",
         influence=lambda s: observed_expected_influence(s.event, s.prediction),
     ),
     "ici": _calibration_error(lambda curve: curve.integrated_calibration_index),
@@ -161,6 +169,7 @@ BINARY: dict[str, Estimator[BinarySample]] = {
     "idi": Estimator(
         measures="reclassification",
         bounds=SIGNED_UNIT,
+        of="risk",
         needs=frozenset(("other",)),
         direct=lambda s: idi(s.event, s.other, s.prediction, level=s.settings.level),
     ),
