@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import typer
 
+from pipelines.writing import refusals_as_input_errors, require_writable_file
 from validation.assess.assessment import assess
 from validation.assess.questions import Plan
 from validation.assess.remarks import remarks
@@ -155,16 +154,11 @@ def _progress(what: str) -> None:
 
 
 def _require_output(path: Path, table: Path) -> None:
-    """Refuse, before any work, an output that is not a new or an ordinary file, or that is the table itself."""
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        found = "a link, folder or device"
-    elif path.exists() and table.exists() and path.samefile(table):
-        found = "the table that is to be assessed"
-    elif not path.absolute().parent.is_dir() or not os.access(path.absolute().parent, os.W_OK):
-        found = "no folder that can be written to"
-    else:
-        return
-    raise InputError(str(path), found, "a new file, or one to replace, in an existing folder", "Name another file.")
+    """Refuse, before any work, an output that could not be written, or that is the table itself."""
+    require_writable_file(path)
+    if path.exists() and table.exists() and path.samefile(table):
+        found, expected = "the table that is to be assessed", "a new file, or another one to replace"
+        raise InputError(str(path), found, expected, "Name another file.")
 
 
 def _require_both_classes(table: PredictionTable, plan: Plan) -> None:
@@ -196,15 +190,7 @@ def assess_table(path: Path, options: Options, output: Path | None) -> int:
         raise InputError(table.file, answers[0].reason, "patients and events enough for one estimate", "Add patients.")
     notes = remarks(table, plan, answers)
     if output is not None:
-        _write(output, as_document(answers, notes, table, plan))
+        with refusals_as_input_errors(output):
+            write_json(output, as_document(answers, notes, table, plan))
     typer.echo(as_text(answers, notes, table, plan))
     return 0
-
-
-def _write(output: Path, document: dict[str, Any]) -> None:
-    try:
-        write_json(output, document)
-    except OSError as error:
-        raise InputError(
-            str(output), str(error.strerror), "a file that can be written", "Name another file."
-        ) from error

@@ -1,9 +1,11 @@
-"""What the commands do and print; `pipelines.cli` holds their help, so that help stays fast."""
+"""What the commands do and print; `pipelines.cli` holds their help, so that help stays fast.
+
+Names and outputs that cannot be right are refused before anything heavy is imported.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,12 +14,15 @@ from typing import Any
 
 import typer
 
+from pipelines.names import require_cohort_folder
+from pipelines.params import load_params
 from pipelines.stage import BAD_INPUT
-from validation.errors import InputError
+from pipelines.writing import require_writable_file
 
 
 def check_folder(folder: Path, as_json: bool) -> int:
     """Check a cohort folder and print what was found."""
+    require_cohort_folder(folder)
     from pipelines.progress import LineProgress
     from validation.check import check_cohort
 
@@ -49,11 +54,12 @@ def _findings(document: Mapping[str, Any]) -> list[str]:
 
 def show_verdict(model: str, form: str) -> int:
     """Print the verdict on a model; return its exit code."""
-    from pipelines.params import load_params
+    params = load_params()
+    params.model(model)
     from pipelines.release import current_verdict
     from validation.report import as_markdown, as_text
 
-    verdict = current_verdict(load_params(), model)
+    verdict = current_verdict(params, model)
     text = {
         "json": lambda: json.dumps(verdict.to_dict(), indent=2, ensure_ascii=False),
         "markdown": lambda: as_markdown(verdict),
@@ -65,6 +71,7 @@ def show_verdict(model: str, form: str) -> int:
 
 def register_model(model: str) -> int:
     """Register a model and say what was done."""
+    load_params().model(model)
     from pipelines.release import register
 
     done = register(model)
@@ -79,6 +86,7 @@ def register_model(model: str) -> int:
 
 def promote_model(model: str) -> int:
     """Promote a model and say what was done; a refusal is raised."""
+    load_params().model(model)
     from pipelines.release import promote
 
     done = promote(model)
@@ -117,30 +125,20 @@ def draw_synthetic_images(model: str, output: Path | None) -> int:
 
     path = deepsmote_sheet(model) if output is None else output
     if output is not None:
-        _require_writable(output)
+        require_writable_file(output)
     count = draw_deepsmote(model, path)
     typer.echo(f"{path}: {count} real crops with what DeepSMOTE made of them")
     return 0
 
 
-def _require_writable(output: Path) -> None:
-    """Refuse, before any work, an output that could not be written or is something else than a file."""
-    if output.exists() and not output.is_file():
-        found = "a folder or device"
-    elif not output.parent.is_dir() or not os.access(output.parent, os.W_OK):
-        found = "no folder that can be written to"
-    else:
-        return
-    raise InputError(str(output), found, "a new file, or one to replace, in an existing folder", "Name another file.")
-
-
 def predict_with_registered(name: str, alias: str, folder: Path, output: Path) -> int:
     """Predict a cohort with a registered model whose every digest has been checked."""
+    require_writable_file(output)
+    require_cohort_folder(folder)
     from pipelines.predict import predict_cohort, write_predictions
     from registry.loading import load
     from validation.cohort import load_cohort
 
-    _require_writable(output)
     cohort = load_cohort(folder)
     loaded = load(name, alias)
     try:

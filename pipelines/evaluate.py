@@ -17,7 +17,7 @@ from pipelines.layout import (
     predictions_table,
     protocol_file,
 )
-from pipelines.params import load_params
+from pipelines.params import load_validation
 from pipelines.stage import run_stage
 from pipelines.writing import whole_file
 from registry.artefact import read_artefact
@@ -40,14 +40,16 @@ def evaluate(model: str, cohort: str) -> None:
     """Estimate and describe everything the protocol declares for one model on one cohort.
 
     Raises:
-        InputError: Predictions are missing, or were made by another model or for another patient table.
+        InputError: params.yaml, protocol and cohort.yaml contradict each other; predictions are missing, or were made
+            by another model or for another patient table.
     """
+    architecture = load_validation(model, cohort).architecture
     artefact = read_artefact(artifact_folder(model))
     patients = load_cohort(cohort_folder(cohort))
     predictions = _read_predictions(
         model, cohort, artefact.digest, file_sha256(patients.folder / patients.meta.tables["patients"])
     )
-    architecture, digest = load_params().model(model).architecture, file_sha256(predictions_table(model, cohort))
+    digest = file_sha256(predictions_table(model, cohort))
     paths = evidence_file(model, cohort), description_file(model, cohort)
     write_evidence(architecture, artefact, patients, predictions.to_pandas(), digest, *paths)
 

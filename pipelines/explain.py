@@ -16,10 +16,11 @@ from models import MODELS
 from models.runtime import OnnxModel
 from models.spec import ModelSpec, TensorSpec, load_dotted
 from pipelines.layout import artifact_folder, cohort_folder, predictions_table, training_folder
+from pipelines.names import require_cohort_folder
 from pipelines.params import load_params
 from pipelines.patients import PreparedPatient, prepared_patients, stack_inputs
 from pipelines.progress import LineProgress
-from pipelines.writing import whole_folder
+from pipelines.writing import refusals_as_input_errors, whole_folder
 from registry.artefact import Artefact, read_artefact
 from validation.cohort import Cohort, load_cohort
 from validation.digests import file_sha256
@@ -87,7 +88,6 @@ class Subject:
     Attributes:
         model: Entry of params.yaml.
         spec: Its architecture.
-        system: How it was trained.
         folder: What training wrote.
         shipped: Its artefact, digests checked; None if it was not exported.
         cohort: The patients.
@@ -95,7 +95,6 @@ class Subject:
 
     model: str
     spec: ModelSpec
-    system: System
     folder: Path
     shipped: Artefact | None
     cohort: Cohort
@@ -118,8 +117,8 @@ def explain(model: str, cohort_name: str, asked: Sequence[str], output: Path) ->
             be processed; the folder holds something else.
         IntegrityError: The artefact's bytes are not those of its manifest.
     """
-    subject = _subject(model, cohort_name)
     require_replaceable(output)
+    subject = _subject(model, cohort_name, asked)
     declared: tuple[ScoreMap, ...] = load_dotted(subject.spec.maps_path)(subject.folder)
     choice = chosen_patients(subject, declared, asked)
     of_choice = subject.cohort.patients[subject.cohort.patients["patient_id"].isin(choice.patients)]
@@ -131,22 +130,28 @@ def explain(model: str, cohort_name: str, asked: Sequence[str], output: Path) ->
     return maps, failed
 
 
-def _subject(model: str, cohort_name: str) -> Subject:
+def _subject(model: str, cohort_name: str, asked: Sequence[str]) -> Subject:
     spec = MODELS[load_params().model(model).architecture]
     folder = training_folder(model)
     for name in ("training.json", "weights.pt"):
         if not (folder / name).is_file():
             remedy = f"Run dvc repro train@{model}, or dvc pull train@{model}."
             raise InputError(str(folder / name), "no such file", "a finished training", remedy)
+    require_cohort_folder(cohort_folder(cohort_name))
     cohort = load_cohort(cohort_folder(cohort_name))
     images = [f"{name}_path" for image in spec.images for name in (image.name, image.mask) if name]
     if missing := [column for column in (*images, *spec.covariates) if column not in cohort.patients.columns]:
         found, expected = f"no column {missing[0]}", f"the images and covariates of {spec.name}"
         where = str(cohort.folder / cohort.meta.tables["patients"])
         raise InputError(where, found, expected, "Name a cohort that the model is for.")
+    known = list(map(str, cohort.patients["patient_id"]))
+    if unknown := [patient for patient in asked if patient not in known]:
+        found = f"no patient {unknown[0]}"
+        where = str(cohort.folder / cohort.meta.tables["patients"])
+        raise InputError(where, found, f"one of its {len(known)} patients, as {known[0]}", "Correct --patient.")
     exported = artifact_folder(model)
     shipped = read_artefact(exported) if exported.is_dir() and any(exported.iterdir()) else None
-    return Subject(model, spec, load_dotted(spec.system_path), folder, shipped, cohort)
+    return Subject(model, spec, folder, shipped, cohort)
 
 
 def require_replaceable(output: Path) -> None:
@@ -155,19 +160,20 @@ def require_replaceable(output: Path) -> None:
     Raises:
         InputError: It is no folder and cannot become one, or another file is in it.
     """
-    above = next(folder for folder in output.absolute().parents if folder.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        found = f"{above}, which is no folder that can be written to"
-    elif not output.exists():
-        return
-    elif not output.is_dir():
-        found = "a file"
-    elif others := sorted(p.name for p in output.iterdir() if p.name not in (DOCUMENT, ARRAYS) and p.suffix != ".png"):
-        found = f"a folder that holds {others[0]}"
-    elif not (output / DOCUMENT).is_file() and any(output.iterdir()):
-        found = "a folder of other pictures"
-    else:
-        return
+    with refusals_as_input_errors(output):
+        above = next(folder for folder in output.absolute().parents if folder.exists())
+        inside = sorted(path.name for path in output.iterdir()) if output.is_dir() else []
+        others = [name for name in inside if name not in (DOCUMENT, ARRAYS) and not name.endswith(".png")]
+        if not above.is_dir() or not os.access(above, os.W_OK):
+            found = f"{above}, which is no folder that can be written to"
+        elif output.exists() and not output.is_dir():
+            found = "a file"
+        elif others:
+            found = f"a folder that holds {others[0]}"
+        elif inside and DOCUMENT not in inside:
+            found = "a folder of other pictures"
+        else:
+            return
     expected = "a new folder, an empty one, or one that this command wrote"
     raise InputError(f"--output {output}", found, expected, "Name another folder.")
 
@@ -179,19 +185,15 @@ def chosen_patients(subject: Subject, declared: Sequence[ScoreMap], asked: Seque
     predictions/<model>/<cohort>.parquet; else, without that table, the first four of the patient table.
 
     Raises:
-        InputError: A patient is not in the cohort; the predictions are of other patients or of another artefact.
+        InputError: The predictions are of other patients or of another artefact.
     """
-    known = list(map(str, subject.cohort.patients["patient_id"]))
-    if unknown := [patient for patient in asked if patient not in known]:
-        found = f"no patient {unknown[0]}"
-        where = str(subject.cohort.folder / subject.cohort.meta.tables["patients"])
-        raise InputError(where, found, f"one of its {len(known)} patients, as {known[0]}", "Correct --patient.")
     if asked:
         return Choice(tuple(dict.fromkeys(asked)), "asked for")
     path = predictions_table(subject.model, subject.cohort.meta.name)
     table = _predictions(subject, path, declared) if path.is_file() else None
     if table is None or table.empty:
-        return Choice(tuple(known[:FIRST]), f"the first {FIRST} of the patient table")
+        first = map(str, subject.cohort.patients["patient_id"].head(FIRST))
+        return Choice(tuple(first), f"the first {FIRST} of the patient table")
     outputs = list(dict.fromkeys(one.output for one in declared))
     ends = [patient for output in outputs for patient in (table[output].idxmax(), table[output].idxmin())]
     how = f"highest and lowest {', '.join(outputs)} of {path.as_posix()}"
@@ -248,7 +250,8 @@ def _maps(
     """Return every map; patients without a finite output are added to the failed ones."""
     from models.gradcam import explained
 
-    inputs, signature = stack_inputs(kept), subject.system.signature(subject.folder)
+    system: System = load_dotted(subject.spec.system_path)
+    inputs, signature = stack_inputs(kept), system.signature(subject.folder)
     outputs = _outputs(subject, declared, signature, inputs)
     progress = LineProgress(f"explaining {subject.model}")
     maps = []

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from models import MODELS
-from pipelines.layout import PARAMS
+from models.system import TrainingParams
+from pipelines.layout import PARAMS, cohort_folder, protocol_file
+from pipelines.names import one_of, require_cohort_folder
 from validation.documents import read_yaml
 from validation.errors import InputError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+REFUSED = re.compile(r"(training|DeepSMOTE) parameter (\w+): found (.+), expected (.+)")  # as models say it
 Entry = TypeVar("Entry")
+Training = TypeVar("Training", bound=TrainingParams)
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,15 @@ class Params:
         """Training block of a model under the profile in force."""
         return _lookup(self.trainings, model, f"profiles.{self.profile}.training")
 
+    def training_params(self, model: str, kind: type[Training]) -> Training:
+        """Training block of a model as its network takes it.
+
+        Raises:
+            InputError: A key is unknown, missing or of another type, or a value out of range.
+        """
+        where = f"{PARAMS} profiles.{self.profile}.training.{model}"
+        return _training(where, self.training(model), kind)
+
     def model(self, name: str) -> ModelEntry:
         """Entry of a model."""
         return _lookup(self.models, name, "models")
@@ -69,8 +82,7 @@ class Params:
 
 def _lookup(table: Mapping[str, Entry], key: str, where: str) -> Entry:
     if key not in table:
-        known = ", ".join(sorted(table)) or "nothing"
-        raise InputError(f"{PARAMS} {where}", f"no entry {key!r}", f"one of: {known}", "Correct the name or add it.")
+        raise InputError(f"{PARAMS} {where}", f"no entry {key!r}", one_of(key, table), "Correct the name or add it.")
     return table[key]
 
 
@@ -123,15 +135,33 @@ def _scale(path: Path, where: str, block: Any) -> float:
     return float(value)
 
 
+def _training(where: str, block: Mapping[str, Any], kind: type[Training]) -> Training:
+    try:
+        return kind.from_mapping(block)
+    except ValueError as error:
+        if refused := REFUSED.fullmatch(str(error)):
+            part, key, found, expected = refused.groups()
+            key = f"deepsmote_{key}" if part == "DeepSMOTE" else key
+            raise InputError(f"{where}.{key}", found, expected, "Correct it.") from None
+        expected = f"the parameters of {kind.__module__}.{kind.__name__}"
+        raise InputError(where, str(error), expected, "Correct the block.") from None
+
+
+def _block_of_training(where: str, block: Any) -> Mapping[str, Any]:
+    """Return a training block; what every network has is checked here, before anything heavy is loaded."""
+    common = {part.name for part in fields(TrainingParams)}
+    values: Mapping[str, Any] = _typed(where, block, dict)
+    _training(where, {key: value for key, value in values.items() if key in common}, TrainingParams)
+    return values
+
+
 def _check_models(path: Path, params: Params) -> None:
     for key, entry in params.models.items():
         where = f"{path} models.{key}"
         if entry.architecture not in MODELS:
-            found, known = f"architecture {entry.architecture}", f"one of: {', '.join(sorted(MODELS))}"
+            found, known = f"architecture {entry.architecture}", one_of(entry.architecture, MODELS)
             raise InputError(where, found, known, "Correct the name.")
-        if entry.development not in params.cohorts:
-            found = f"development {entry.development}"
-            raise InputError(where, found, "a cohort listed under `cohorts`", "Add it there.")
+        _listed(f"{where}.development", entry.development, params.cohorts)
 
 
 def _check_validations(path: Path, params: Params) -> None:
@@ -151,10 +181,14 @@ def _check_validations(path: Path, params: Params) -> None:
             raise InputError(
                 f"{path} validations.{key}.tables", entry.tables, "csv or parquet", "Name the file format."
             )
-        if entry.cohort not in params.cohorts:
-            raise InputError(
-                f"{path} validations.{key}", f"cohort {entry.cohort}", "a cohort listed under `cohorts`", "Add it."
-            )
+        _listed(f"{path} validations.{key}.cohort", entry.cohort, params.cohorts)
+
+
+def _listed(where: str, cohort: str, cohorts: tuple[str, ...]) -> None:
+    """Refuse a cohort that is not under `cohorts`."""
+    if cohort not in cohorts:
+        expected = f"a cohort listed under `cohorts`, {one_of(cohort, cohorts)}"
+        raise InputError(where, f"cohort {cohort}", expected, "Correct the name, or add it there.")
 
 
 def load_params(path: Path = PARAMS, profile: str | None = None) -> Params:
@@ -185,8 +219,51 @@ def load_params(path: Path = PARAMS, profile: str | None = None) -> Params:
         models=_entries(path, "models", top["models"], ModelEntry),
         validations=_entries(path, "validations", top["validations"], ValidationEntry),
         scales={n: _scale(path, f"profiles.{chosen}.synthetic.{n}", b) for n, b in blocks["synthetic"].items()},
-        trainings={n: _typed(f"{path} profiles.{chosen}.training.{n}", b, dict) for n, b in blocks["training"].items()},
+        trainings={
+            n: _block_of_training(f"{path} profiles.{chosen}.training.{n}", b) for n, b in blocks["training"].items()
+        },
     )
     _check_models(path, params)
     _check_validations(path, params)
     return params
+
+
+def load_validation(model: str, cohort: str) -> ValidationEntry:
+    """Read params.yaml and return one entry of `validations`, before any work on it.
+
+    Raises:
+        InputError: As `load_params` and `require_role`; no such model, or it is not run on the cohort.
+    """
+    params = load_params()
+    params.model(model)
+    known = params.validation_cohorts(model)
+    if cohort not in known:
+        expected, remedy = one_of(cohort, known), f"Correct the name, or add {model}-{cohort}."
+        raise InputError(f"{PARAMS} validations", f"no cohort {cohort!r} of {model}", expected, remedy)
+    entry = params.validations[f"{model}-{cohort}"]
+    require_role(entry.architecture, cohort)
+    return entry
+
+
+def require_role(architecture: str, cohort: str) -> None:
+    """Refuse a cohort to which cohort.yaml and the protocol give different roles.
+
+    Raises:
+        InputError: They differ, or one of them cannot be read.
+    """
+    from validation.cohort import META, read_meta
+
+    folder, protocol = cohort_folder(cohort), protocol_file(architecture)
+    require_cohort_folder(folder)
+    found, declared = read_meta(folder).role, _roles(protocol).get(cohort)
+    if declared not in (None, found):
+        where, expected = f"{folder / META} key role", f"{declared}, which {protocol} says it is"
+        raise InputError(where, found, expected, "Correct the one that is wrong.")
+
+
+def _roles(protocol: Path) -> dict[str, str]:
+    """Return the role of each cohort that a protocol names; what is malformed has none, and is for `load_protocol`."""
+    analysis = read_yaml(protocol).get("analysis")
+    cohorts = analysis.get("cohorts") if isinstance(analysis, dict) else None
+    by_role = cohorts.items() if isinstance(cohorts, dict) else ()
+    return {str(name): str(role) for role, names in by_role if isinstance(names, list) for name in names}

@@ -14,6 +14,7 @@ from models import MODELS
 from models.runtime import OnnxModel
 from models.spec import ModelSpec
 from pipelines.layout import artifact_folder, cohort_folder, predictions_table
+from pipelines.params import load_validation
 from pipelines.patients import PreparedPatient, prepared_patients, stack_inputs
 from pipelines.progress import LineProgress
 from pipelines.stage import run_stage
@@ -88,6 +89,7 @@ def write_predictions(predictions: pd.DataFrame, artefact: Artefact, cohort: Coh
 
 def predict(model: str, cohort: str) -> None:
     """Predict one declared cohort with artifacts/<model>."""
+    load_validation(model, cohort)
     artefact = read_artefact(artifact_folder(model))
     patients = load_cohort(cohort_folder(cohort))
     write_predictions(predict_cohort(artefact, patients), artefact, patients, predictions_table(model, cohort))

@@ -14,9 +14,9 @@ import numpy as np
 
 from models import MODELS
 from models.spec import ModelSpec, load_dotted
-from models.system import DevelopmentSet, FollowUp, System, TrainingParams
+from models.system import DevelopmentSet, FollowUp, System
 from pipelines.layout import PARAMS, checkpoint_folder, cohort_folder, training_folder
-from pipelines.params import Params, load_params
+from pipelines.params import load_params, require_role
 from pipelines.patients import prepared_patients, stack_inputs
 from pipelines.progress import LineProgress, TrainingProgress
 from pipelines.stage import run_stage
@@ -79,15 +79,6 @@ def _label(cohort: Cohort, name: str) -> str:
     return endpoint.case
 
 
-def _training_params(params: Params, model: str, kind: type[TrainingParams]) -> TrainingParams:
-    try:
-        return kind.from_mapping(params.training(model))
-    except ValueError as error:
-        where = f"{PARAMS} profiles.{params.profile}.training.{model}"
-        expected = f"the parameters of {kind.__module__}.{kind.__name__}"
-        raise InputError(where, str(error), expected, "Correct it.") from None
-
-
 @contextmanager
 def _output(model: str) -> Iterator[Path]:
     """Yield the folder to write to; of several processes under torchrun only the first one's appears."""
@@ -101,11 +92,14 @@ def _output(model: str) -> Iterator[Path]:
 
 def train(model: str) -> None:
     """Train one entry of params.yaml; resumes from checkpoints after an interruption."""
+    from models.training import resolved
+
     params = load_params()
     entry = params.model(model)
+    require_role(entry.architecture, entry.development)
     spec = MODELS[entry.architecture]
     system: System = load_dotted(spec.system_path)
-    training = _training_params(params, model, system.params_class)
+    training = resolved(params.training_params(model, system.params_class))
     cohort = load_cohort(cohort_folder(entry.development))
     development, excluded = development_set(cohort, spec)
     facts = {**params.training(model), "seed": params.seed, "cohort": entry.development}

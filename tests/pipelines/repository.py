@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from pipelines.layout import PARAMS, protocol_file
+
 ROOT = Path(__file__).parents[2]
 SOURCES = (
     "pyproject.toml",
@@ -89,6 +91,13 @@ def copy_repository(folder: Path) -> Repository:
     for command in (("init", "-q"), ("config", "user.email", "test@example.org"), ("config", "user.name", "Test")):
         repository.run("git", *command)
     return repository
+
+
+def copy_plan(folder: Path, architecture: str) -> None:
+    """Copy params.yaml and a protocol, for a test that runs DVC stages as functions."""
+    for path in (PARAMS, protocol_file(architecture)):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, folder / path)
 
 
 def only(document: Mapping[str, Any], *names: str) -> dict[str, Any]:

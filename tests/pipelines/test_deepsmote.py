@@ -88,3 +88,16 @@ def test_the_sheet_does_not_replace_a_folder() -> None:
 
     assert exit_code_of(lambda: app(["deepsmote", MODEL, "-o", "folder"], standalone_mode=False)) == 2
     assert Path("folder").is_dir()
+
+
+def test_a_place_of_its_own_that_cannot_be_made_is_one_clear_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """A file where the folder of the sheet would be: one line, no traceback."""
+    write_examples()
+    Path("explanations").write_text("mine")
+    code = exit_code_of(lambda: app(["deepsmote", MODEL], standalone_mode=False))
+    error = capsys.readouterr().err
+
+    assert code == 2
+    assert error.startswith(f"error: {deepsmote_sheet(MODEL)}: found Not a directory")
+    assert error.count("\n") == 1
+    assert Path("explanations").read_text() == "mine"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,14 +26,20 @@ from models.mri_distant_metastasis.network import SequenceNetwork
 from models.mri_distant_metastasis.system import SEQUENCES, SYSTEM, fit_risk_models
 from pipelines.cli import app
 from pipelines.explain import explain, summary
-from pipelines.layout import artifact_folder, cohort_folder, explanation_folder, predictions_table, training_folder
+from pipelines.layout import (
+    artifact_folder,
+    cohort_folder,
+    explanation_folder,
+    predictions_table,
+    training_folder,
+)
 from pipelines.predict import predict
 from pipelines.stage import exit_code_of
 from registry.artefact import write_manifest
 from tests.cohorts import T2W_SHAPE, box, replace_image, set_cell, write_cohort, write_nifti
 from tests.models.conftest import IDENTITY
 from tests.models.specimens import development_set
-from tests.pipelines.repository import ROOT
+from tests.pipelines.repository import ROOT, copy_plan
 from validation.errors import InputError
 
 MODEL, COHORT = "mri_distant_metastasis", "mri_external"
@@ -67,7 +76,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr("tests.cohorts.ADC_MM2_PER_S", np.random.default_rng(0).uniform(0.8e-3, 1.4e-3, (5, 18, 16)))
-        shutil.copy(ROOT / "params.yaml", folder)
+        copy_plan(folder, MODEL)
         write_cohort(cohort_folder(COHORT), n=6)
         write_training(training_folder(MODEL))
         artifact_folder(MODEL).mkdir(parents=True)
@@ -207,8 +216,12 @@ def all_bad() -> None:
 @pytest.mark.parametrize(
     ("damage", "arguments", "message"),
     [
-        (None, ("nothing", COHORT), r"params.yaml models: found no entry 'nothing'; expected one of: ct_chemo"),
-        (None, (MODEL, "nowhere"), r"data/cohorts/nowhere/cohort.yaml: found"),
+        (
+            None,
+            ("nothing", COHORT),
+            r"params.yaml models: found no entry 'nothing'; expected one of: [a-z_, ]*mri_dist",
+        ),
+        (None, (MODEL, "nowhere"), r"data/cohorts/nowhere: found no such cohort; expected one of: mri_external\."),
         (None, (MODEL, COHORT, ["P9"]), r"patients.csv: found no patient P9; expected one of its 6 patients, as mri_"),
         (no_training, (MODEL, COHORT), r"training.json: found no such file; .* Run dvc repro train@mri_distant"),
         (
@@ -269,6 +282,25 @@ def test_a_folder_of_other_things_is_never_replaced(repository: Path, kind: str)
     with pytest.raises(InputError, match=r"--output mine: found a f.*expected a new folder, an empty one"):
         explain(MODEL, COHORT, (), output)
     assert (output if kind == "file" else next(output.iterdir())).read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("nothing", COHORT), (MODEL, "nowhere"), (MODEL, COHORT, "--patient", "P9"), (MODEL, COHORT, "-o", "params.yaml")],
+)
+def test_what_is_wrong_by_its_name_is_refused_before_torch_is_loaded(
+    repository: Path, arguments: tuple[str, ...]
+) -> None:
+    """Loading it takes longer than all the rest."""
+    code = (
+        "import sys; from pipelines.cli import app; from pipelines.stage import exit_code_of\n"
+        f"code = exit_code_of(lambda: app({['explain', *map(str, arguments)]}, standalone_mode=False))\n"
+        "print(code, 'torch' in sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "2 False\n", done.stderr
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_any_work(repository: Path) -> None:

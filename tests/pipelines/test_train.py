@@ -14,7 +14,7 @@ from pipelines.export import identity
 from pipelines.layout import cohort_folder, training_folder
 from pipelines.train import development_set, train
 from tests.cohorts import set_cell, write_cohort
-from tests.pipelines.repository import ROOT
+from tests.pipelines.repository import copy_plan
 from validation.cohort import load_cohort
 from validation.digests import file_sha256
 from validation.errors import InputError
@@ -46,7 +46,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A development cohort of 20, of whom one names a mask of another digest; MLflow is left out."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("registry.tracking.TrainingTracker._start", lambda self: None)
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    copy_plan(tmp_path, MODEL)
     folder = write_cohort(cohort_folder(COHORT), n=20, role="development")
     set_cell(folder / "patients.csv", 3, "t2w_mask_sha256", "0" * 64)
     return folder

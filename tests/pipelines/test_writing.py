@@ -1,10 +1,16 @@
 """Outputs appear whole or not at all."""
 
+import errno
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from pipelines.writing import whole_file, whole_folder
+from pipelines.writing import require_writable_file, whole_file, whole_folder
+from validation.errors import InputError
+
+Writer = Callable[[Path], AbstractContextManager[Path]]
 
 
 def _interrupted_file(target: Path) -> None:
@@ -53,3 +59,63 @@ def test_folder_replaces_the_old_one_whole(tmp_path: Path) -> None:
 
     assert [p.name for p in target.iterdir()] == ["fresh"]
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def _raising(error: OSError, writer: Writer, target: Path) -> None:
+    with writer(target):
+        raise error
+
+
+@pytest.mark.parametrize("writer", [whole_file, whole_folder])
+@pytest.mark.parametrize("below", ["file/x", "file/x/y", "n" * 300])
+def test_a_place_that_cannot_be_written_to_is_bad_input(tmp_path: Path, writer: Writer, below: str) -> None:
+    """Below a file, or a name too long for the system: said before the block runs, and nothing is left."""
+    (tmp_path / "file").write_text("mine")
+
+    with pytest.raises(InputError, match="expected a place that can be written to"):
+        _raising(OSError("not reached"), writer, tmp_path / below)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("writer", [whole_file, whole_folder])
+def test_a_full_disk_is_bad_input_and_another_failure_a_defect(tmp_path: Path, writer: Writer) -> None:
+    """Of what goes wrong while the block runs only the lack of room is said to be the place's fault."""
+    with pytest.raises(InputError, match=r"out: found No space left on device; .* or make room"):
+        _raising(OSError(errno.ENOSPC, "No space left on device"), writer, tmp_path / "out")
+    with pytest.raises(FileNotFoundError):
+        _raising(FileNotFoundError(errno.ENOENT, "No such file"), writer, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_target_that_cannot_be_replaced_is_bad_input(tmp_path: Path) -> None:
+    """A folder stays where a file was to be, and a file where a folder was to be; no temporary file is left."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+
+    with pytest.raises(InputError, match="folder: found Is a directory"), whole_file(tmp_path / "folder"):
+        pass
+    with pytest.raises(InputError, match="file: found Not a directory"), whole_folder(tmp_path / "file"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("folder", "a link, folder or device"),
+        ("link", "a link, folder or device"),
+        ("nowhere/x", "no folder that can be written to"),
+        ("file/x", "no folder that can be written to"),
+        ("n" * 300, "File name too long"),
+    ],
+)
+def test_an_output_that_can_be_no_file_is_refused_before_any_work(tmp_path: Path, name: str, found: str) -> None:
+    """What commands check first; a file that is there may be replaced."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    require_writable_file(tmp_path / "file")
+    require_writable_file(tmp_path / "new")
+
+    with pytest.raises(InputError, match=f"found {found}"):
+        require_writable_file(tmp_path / name)

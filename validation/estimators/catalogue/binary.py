@@ -54,10 +54,12 @@ def _at_threshold(sample: BinarySample) -> ThresholdPerformance:
     return threshold_performance(sample.event, sample.prediction, threshold=told.need("threshold"), level=told.level)
 
 
-def _proportion(choose: Callable[[ThresholdPerformance], Estimate]) -> Estimator[BinarySample]:
+def _proportion(
+    choose: Callable[[ThresholdPerformance], Estimate], bounds: tuple[float, float] = UNIT
+) -> Estimator[BinarySample]:
     return Estimator(
         measures="classification",
-        bounds=UNIT,
+        bounds=bounds,
         needs=frozenset(("threshold",)),
         direct=lambda s: choose(_at_threshold(s)),
     )
@@ -159,7 +161,7 @@ BINARY: dict[str, Estimator[BinarySample]] = {
     "ppv": _proportion(lambda performance: performance.ppv),
     "npv": _proportion(lambda performance: performance.npv),
     "accuracy": _proportion(lambda performance: performance.accuracy),
-    "youden": _proportion(lambda performance: performance.youden),
+    "youden": _proportion(lambda performance: performance.youden, bounds=SIGNED_UNIT),
     "net_benefit": _net_benefit(standardized=False),
     "standardized_net_benefit": _net_benefit(standardized=True),
     "nri": _nri("overall"),

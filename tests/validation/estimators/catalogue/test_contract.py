@@ -87,6 +87,16 @@ def test_estimate_is_whole(entry: Estimator[Any], sample: Any) -> None:
 
 
 @pytest.mark.parametrize(("entry", "sample"), CASES)
+def test_a_prediction_upside_down_is_within_the_bounds(entry: Estimator[Any], sample: Any) -> None:
+    """A model worse than none is bad, not impossible: evidence on it can be written."""
+    rank = np.argsort(np.argsort(sample.prediction))
+    estimate = entry.estimate(replace(sample, prediction=np.sort(sample.prediction)[::-1][rank]))
+    low, high = entry.bounds
+
+    assert low <= estimate.value <= high
+
+
+@pytest.mark.parametrize(("entry", "sample"), CASES)
 def test_wider_at_a_higher_level(entry: Estimator[Any], sample: Any) -> None:
     """The level asked for is the level used."""
     narrow = entry.estimate(replace(sample, settings=replace(sample.settings, level=0.5)))
