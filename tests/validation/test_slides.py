@@ -139,7 +139,7 @@ def test_tile_that_was_not_scanned_is_white(tmp_path: Path) -> None:
 
 
 def test_level_off_the_pixels_of_level_0_is_not_used_for_regions(tmp_path: Path) -> None:
-    """A level whose size is no whole part of level 0 would be interpolated, otherwise in each region: level 0 is read."""
+    """A level whose size is no whole part of level 0 would be interpolated by OpenSlide: level 0 is read instead."""
     path = write_slide(tmp_path / "s.tiff", tissue(1001, 1001), 0.25, levels=2)
     with open_slide(path) as slide, open_slide(write_slide(tmp_path / "1.tiff", tissue(1001, 1001), 0.25)) as single:
         assert np.array_equal(slide.region(100, 100, 300, 300), single.region(100, 100, 300, 300))
