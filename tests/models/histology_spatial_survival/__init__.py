@@ -1,0 +1,1 @@
+"""Tests of models/histology_spatial_survival/."""
