@@ -51,7 +51,7 @@ class Slide(Protocol):
         """Return RGB (rows, columns, 3) at 0.5 micrometres per pixel; called from several threads at once."""
 
     def overview(self, px_um: float) -> Tile:
-        """Return the whole slide in pixels of about that many micrometres, RGB."""
+        """Return the whole slide, RGB, in pixels of that many micrometres from the upper left corner."""
 
 
 class Classifier(Protocol):

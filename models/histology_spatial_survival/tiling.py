@@ -14,7 +14,8 @@ from models.histology_spatial_survival import BLANK_SHARE_MAX, TILE_PX, TILE_UM
 from models.histology_spatial_survival.stain import TRANSPARENT_FROM, optical_density
 from models.spec import PreprocessingError
 
-OVERVIEW_UM = TILE_UM / 8  # pixel of the overview: 8 x 8 of them in a tile
+PER_TILE = 8  # pixels of the overview along a tile
+OVERVIEW_UM = TILE_UM / PER_TILE
 TISSUE_OD_MIN = 0.05  # clean glass varies by less, and Otsu's limit is never below: on an empty slide it splits noise
 LEVELS = 256
 
@@ -80,20 +81,18 @@ def tiles_with_tissue(mask: Mask, size_px: tuple[int, int]) -> Mask:
     """Return which tiles of the grid hold any tissue of the mask, (rows, columns).
 
     Args:
-        mask: Tissue on an overview of the whole slide.
+        mask: Tissue on an overview of the whole slide, pixels of `OVERVIEW_UM`.
         size_px: Rows and columns of the slide at the resolution of the tiles.
 
     Raises:
-        ValueError: The overview has fewer pixels than the grid has tiles.
+        PreprocessingError: The slide is smaller than one tile.
+        ValueError: The overview does not cover the grid.
     """
     rows, columns = grid_shape(size_px)
-    if mask.shape[0] < rows or mask.shape[1] < columns:
-        raise ValueError(f"overview of {mask.shape} pixels for {rows} x {columns} tiles, expected at least one in each")
-    row, column = _tile_of(mask.shape[0], size_px[0]), _tile_of(mask.shape[1], size_px[1])
-    held = np.zeros((row[-1] + 1, column[-1] + 1), dtype=np.bool_)  # with the partial tiles at the lower right
-    marked_row, marked_column = np.nonzero(mask)
-    held[row[marked_row], column[marked_column]] = True
-    return held[:rows, :columns]
+    whole = mask[: rows * PER_TILE, : columns * PER_TILE]
+    if whole.shape != (rows * PER_TILE, columns * PER_TILE):
+        raise ValueError(f"overview of {mask.shape} pixels, expected {PER_TILE} along each of {rows} x {columns} tiles")
+    return np.asarray(whole.reshape(rows, PER_TILE, columns, PER_TILE).any(axis=(1, 3)))
 
 
 def blank_share(tile: Picture) -> float:
@@ -114,8 +113,3 @@ def _darkest(picture: Picture) -> Picture:
 def _glass_from() -> int:
     """Return the lowest grey level of clean glass."""
     return int(np.argmax(optical_density(np.arange(LEVELS, dtype=np.uint8)) < TISSUE_OD_MIN))
-
-
-def _tile_of(pixels: int, size_px: int) -> NDArray[np.intp]:
-    """Return the tile along one axis in which the centre of each overview pixel lies."""
-    return ((np.arange(pixels) + 0.5) * size_px / pixels / TILE_PX).astype(np.intp)

@@ -87,16 +87,16 @@ def test_empty_slide_is_refused(levels: list[list[int]]) -> None:
 def test_tiles_with_any_tissue_are_kept() -> None:
     """One pixel of the overview is enough; what lies on a partial tile at the edge is left out."""
     size = (2 * TILE_PX + 100, 3 * TILE_PX)
-    mask = np.zeros((20, 24), dtype=bool)  # 8 pixels a tile; rows 16 to 19 are the partial tiles
+    mask = np.zeros((20, 24), dtype=bool)  # 8 pixels along a tile; rows 16 to 19 are the partial tiles
     mask[7, 8] = mask[8, 23] = mask[17, 0] = True
 
     assert tiles_with_tissue(mask, size).tolist() == [[False, True, False], [False, False, True]]
 
 
-def test_too_coarse_an_overview_is_refused() -> None:
-    """A tile without a pixel of its own could be lost."""
-    with pytest.raises(ValueError, match="expected at least one in each"):
-        tiles_with_tissue(np.ones((1, 3), dtype=bool), (2 * TILE_PX, 3 * TILE_PX))
+def test_overview_must_cover_the_grid() -> None:
+    """A tile beyond the overview would be lost."""
+    with pytest.raises(ValueError, match="expected 8 along each of 2 x 3 tiles"):
+        tiles_with_tissue(np.ones((15, 24), dtype=bool), (2 * TILE_PX, 3 * TILE_PX))
 
 
 def test_blank_share_by_hand() -> None:
