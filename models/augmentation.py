@@ -1,10 +1,12 @@
-"""Augmentation by cheap tensor operations: flips, shifts and scaling in one gather, and intensity jitter."""
+"""Augmentation by cheap tensor operations: of stacks of slices, and of stained tiles."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -45,6 +47,39 @@ class StackAugmentation:
         centre = (size - 1) / 2
         position = (torch.arange(size) - centre)[None] * (zoom * sign)[:, None] + (centre + shift)[:, None]
         return position.round().long().clamp(0, size - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class TileAugmentation:
+    """Random changes of stained tiles that leave the tissue what it is: any of eight orientations, more or less stain.
+
+    Attributes:
+        stains: (colours, stains) the stains' vectors in optical density; light that is not theirs stays as it is.
+        white: Grey level of unstained glass.
+        amount: Largest relative change of the amount of each stain, each by itself (Tellez, Med Image Anal 2019: 0.05
+            is light).
+    """
+
+    stains: NDArray[np.float64]
+    white: float
+    amount: float = 0.05
+
+    def __call__(self, tiles: Tensor, generator: torch.Generator) -> Tensor:
+        """Return changed tiles (N, rows, columns, colours), float grey levels 0 to 255; rows and columns are equal."""
+        turned, upside_down, mirrored = (torch.rand(3, len(tiles), 1, 1, 1, generator=generator) < 0.5).to(tiles.device)
+        tiles = torch.where(turned, tiles.transpose(1, 2), tiles)
+        tiles = torch.where(upside_down, tiles.flip(1), tiles)
+        return self._jittered(torch.where(mirrored, tiles.flip(2), tiles), generator)
+
+    def _jittered(self, tiles: Tensor, generator: torch.Generator) -> Tensor:
+        """Return tiles with the amount of every stain changed by a factor of its own."""
+        n, count = len(tiles), self.stains.shape[1]
+        factor = self.amount * _symmetric(n * count, generator).reshape(n, count)
+        stains = torch.from_numpy(self.stains).float()
+        change = torch.eye(len(stains)) + stains @ (factor[:, :, None] * torch.linalg.pinv(stains))  # (N, 3, 3)
+        density = -torch.log((tiles.float() + 1) / self.white)
+        changed = torch.einsum("nij,nrcj->nrci", change.to(tiles.device), density)
+        return (self.white * torch.exp(-changed) - 1).clamp(0, 255)
 
 
 def _symmetric(n: int, generator: torch.Generator) -> Tensor:

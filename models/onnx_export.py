@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from models import atomic
 from models.runtime import OnnxModel
@@ -25,14 +25,33 @@ OPSET = 20
 
 
 def export_onnx(signature: nn.Module, spec: ModelSpec, metadata: Mapping[str, str], path: Path) -> None:
+    """Write the signature of a model as one ONNX file; its inputs are float32.
+
+    Args:
+        signature: Takes `spec.inputs` in order and returns `spec.outputs` in order, each with the batch axis first.
+        spec: Names and shapes.
+        metadata: Readable from the file as `OnnxModel.metadata`.
+        path: The ONNX file, written whole or not at all.
+
+    Raises:
+        onnx.checker.ValidationError: The exported graph is not valid ONNX.
+    """
+    example = {tensor.name: torch.zeros(2, *tensor.shape) for tensor in spec.inputs}
+    export_graph(signature, example, [tensor.name for tensor in spec.outputs], metadata, path)
+
+
+def export_graph(
+    module: nn.Module, example: Mapping[str, Tensor], outputs: Sequence[str], metadata: Mapping[str, str], path: Path
+) -> None:
     """Write a module as one ONNX file with a dynamic batch axis.
 
     The exporter notes at every node where in the sources it comes from, with absolute paths: that is removed, and the
     metadata given here is what remains.
 
     Args:
-        signature: Takes `spec.inputs` in order and returns `spec.outputs` in order, each with the batch axis first.
-        spec: Names and shapes.
+        module: Takes the inputs in order and returns a tuple of the outputs in order, each with the batch axis first.
+        example: A batch of two per input, of the shape and type that the file will take.
+        outputs: Their names.
         metadata: Readable from the file as `OnnxModel.metadata`.
         path: The ONNX file, written whole or not at all.
 
@@ -44,14 +63,14 @@ def export_onnx(signature: nn.Module, spec: ModelSpec, metadata: Mapping[str, st
     batch = torch.export.Dim("batch")
     with _quiet_exporter():
         program = torch.onnx.export(
-            signature.cpu().eval(),
-            tuple(torch.zeros(2, *tensor.shape) for tensor in spec.inputs),
+            module.cpu().eval(),
+            tuple(example.values()),
             dynamo=True,
             verbose=False,
             opset_version=OPSET,
-            input_names=[tensor.name for tensor in spec.inputs],
-            output_names=[tensor.name for tensor in spec.outputs],
-            dynamic_shapes=tuple({0: batch} for _ in spec.inputs),
+            input_names=list(example),
+            output_names=list(outputs),
+            dynamic_shapes=tuple({0: batch} for _ in example),
         )
     if program is None:
         raise RuntimeError("torch.onnx.export returned nothing")

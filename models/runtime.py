@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+TYPES: Mapping[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
+
 
 class OnnxModel:
     """An ONNX file loaded into ONNX Runtime on the CPU; the first axis of all inputs and outputs is the patient."""
@@ -32,25 +34,28 @@ class OnnxModel:
         self._batch_size = batch_size
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.input_shapes: dict[str, tuple[int, ...]] = {i.name: tuple(i.shape[1:]) for i in self._session.get_inputs()}
+        self._types = {i.name: TYPES[i.type] for i in self._session.get_inputs()}
         self.output_names: tuple[str, ...] = tuple(o.name for o in self._session.get_outputs())
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         """Compute the outputs of some patients.
 
         Args:
-            inputs: One array per input, (N, ...), N >= 1; converted to float32.
+            inputs: One array per input, (N, ...), N >= 1; numbers are converted to float32, pixels (an input of type
+                uint8) must be uint8: shares of white taken for grey levels would be black.
 
         Returns:
             One array per output, (N, ...).
 
         Raises:
-            ValueError: An input is missing or unknown, has another shape than the model, or another number of patients.
+            ValueError: An input is missing or unknown, has another shape than the model, or another number of patients,
+                or pixels are not uint8.
         """
         n = self._patients(inputs)
         batches = []
         for start in range(0, n, self._batch_size):
             feed = {
-                name: np.ascontiguousarray(array[start : start + self._batch_size], dtype=np.float32)
+                name: np.ascontiguousarray(array[start : start + self._batch_size], dtype=self._types[name])
                 for name, array in inputs.items()
             }
             batches.append(self._session.run(list(self.output_names), feed))
@@ -65,6 +70,8 @@ class OnnxModel:
                 raise ValueError(
                     f"input {name}: shape {inputs[name].shape}, expected (patients, {', '.join(map(str, shape))})"
                 )
+            if self._types[name] is np.uint8 and inputs[name].dtype != np.uint8:
+                raise ValueError(f"input {name}: {inputs[name].dtype}, expected uint8 pixels")
         counts = {name: len(array) for name, array in inputs.items()}
         if len(set(counts.values())) != 1 or 0 in counts.values():
             raise ValueError(f"inputs of {counts} patients, expected the same number, at least one")

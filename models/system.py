@@ -95,6 +95,37 @@ class DevelopmentSet:
 
 
 @dataclass(frozen=True)
+class Optimisation:
+    """How a network's weights follow their gradients.
+
+    Attributes:
+        name: "adamw" or "sgd" (stochastic gradient descent; weight decay is then part of the gradient).
+        momentum: Of "sgd", 0 <= momentum < 1; AdamW has its own.
+    """
+
+    name: str = "adamw"
+    momentum: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range.
+
+        Raises:
+            ValueError: Names the key, its value and what is allowed.
+        """
+        rules = {
+            "optimiser": (self.name, self.name in ("adamw", "sgd"), "adamw or sgd"),
+            "momentum": (
+                self.momentum,
+                0 <= self.momentum < 1 and (self.name == "sgd" or self.momentum == 0),
+                "0 <= momentum < 1, and 0 with adamw",
+            ),
+        }
+        for key, (found, holds, allowed) in rules.items():
+            if not holds:
+                raise ValueError(f"training parameter {key}: found {found!r}, expected {allowed}")
+
+
+@dataclass(frozen=True)
 class TrainingParams:
     """The training block of one model in params.yaml. A network that needs more subclasses this.
 
@@ -106,9 +137,9 @@ class TrainingParams:
         epochs: Most passes over the training patients; the cosine schedule ends there.
         patience: Epochs without a lower tuning loss after which training stops.
         batch_size: Patients per optimiser step (over all processes together), at most.
-        learning_rate: Rate of AdamW at the start.
+        learning_rate: Rate at the start.
         schedule: "cosine" (to zero at `epochs`) or "constant".
-        weight_decay: Decoupled weight decay of AdamW.
+        weight_decay: Weight decay of the optimiser; decoupled from the gradient with AdamW.
         folds: Folds of the cross-fitting, by patient.
         tuning_fraction: Share of a fold's training patients kept apart for early stopping; 0 for none: then every
             network is trained for all epochs. Stopping a short cosine schedule early costs more than it saves.
@@ -156,6 +187,11 @@ class TrainingParams:
         for key, (holds, allowed) in rules.items():
             if not holds:
                 raise ValueError(f"training parameter {key}: found {getattr(self, key)!r}, expected {allowed}")
+
+    @property
+    def optimisation(self) -> Optimisation:
+        """AdamW; a network that is trained otherwise says so in its subclass."""
+        return Optimisation()
 
     @classmethod
     def from_mapping(cls, block: Mapping[str, Any]) -> Self:

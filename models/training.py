@@ -1,4 +1,4 @@
-"""The one training loop: AdamW, early stopping, checkpoints to resume from, several processes, bfloat16.
+"""The one training loop: AdamW or SGD, early stopping, checkpoints to resume from, several processes, bfloat16.
 
 Every epoch starts from random numbers derived from (seed, run, epoch), so that a run that was killed and started again
 ends in the same weights as one that was not: nothing random has to be saved.
@@ -7,8 +7,13 @@ ends in the same weights as one that was not: nothing random has to be saved.
 from __future__ import annotations
 
 import math
+<<<<<<< HEAD
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+=======
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+>>>>>>> hist-b
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,7 +42,9 @@ class Task:
         name: Name of the network, for instance "t2w".
         build: Builds the untrained network for the patients (row numbers) to train on. Its output is a tensor of
             scores, (N,) or (N, K), or a tuple of that and what else the loss needs.
-        inputs: Arguments of the network in order, batch axis first; float16 or float32.
+        inputs: Arguments of the network in order, batch axis first; float16 or float32, images (N, channels, rows,
+            columns). Or uint8, of any layout, which stay what they are until the network or `augment` takes them, and
+            of which only a batch at a time is in memory: they may be an `np.memmap`.
         targets: What the loss compares with, batch axis first.
         loss: Mean loss of a batch from the network's output and the targets; in tuning, of all tuning patients.
         augment: Changes a training batch of one input; None for no augmentation.
@@ -46,17 +53,25 @@ class Task:
 
     name: str
     build: Callable[[Rows], nn.Module]
-    inputs: Mapping[str, NDArray[np.floating[Any]]]
+    inputs: Mapping[str, NDArray[Any]]
     targets: Mapping[str, NDArray[np.floating[Any]]]
     loss: Callable[[Any, Mapping[str, Tensor]], Tensor]
     augment: Callable[[Tensor, torch.Generator], Tensor] | None = None
     penalty: Callable[[nn.Module], Tensor] | None = None
 
     @cached_property
-    def rows_last_channels(self) -> tuple[Tensor, ...]:
-        """Inputs in the order of the network's arguments; images as (N, rows, columns, channels), fast to gather."""
-        tensors = map(torch.from_numpy, self.inputs.values())
-        return tuple(t.permute(0, 2, 3, 1).contiguous() if t.ndim == 4 else t for t in tensors)
+    def _stored(self) -> tuple[Tensor | NDArray[np.uint8], ...]:
+        """Inputs in the order of the network's arguments; images of numbers with channels last, fast to gather."""
+        return tuple(array if array.dtype == np.uint8 else _channels_last(array) for array in self.inputs.values())
+
+    def gather(self, rows: Rows) -> Iterator[Tensor]:
+        """Yield each input for some patients, as the network takes it but for precision."""
+        for stored in self._stored:
+            if isinstance(stored, Tensor):
+                tensor = stored[torch.from_numpy(rows)]
+                yield tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
+            else:
+                yield torch.from_numpy(np.asarray(stored[rows]))
 
 
 @dataclass(frozen=True)
@@ -239,10 +254,10 @@ class Trainer:
     ) -> tuple[list[Tensor], dict[str, Tensor]]:
         """Return inputs (augmented if a generator is given) and targets of some patients on this worker's device."""
         inputs = []
-        for stored in task.rows_last_channels:
-            tensor = stored[torch.from_numpy(rows)].to(self.worker.device).float()
-            if tensor.ndim == 4:
-                tensor = tensor.permute(0, 3, 1, 2)
+        for gathered in task.gather(rows):
+            tensor = gathered.to(self.worker.device)
+            if tensor.dtype != torch.uint8:
+                tensor = tensor.float()
             if generator is not None and task.augment is not None:
                 tensor = task.augment(tensor, generator)
             inputs.append(tensor)
@@ -272,12 +287,7 @@ class _Run:
         self.progress = trainer.progress
         self.network = placed(task.build(rows), trainer.worker.device)
         self.parallel = trainer.worker.wrap(self.network)
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(),
-            lr=trainer.params.learning_rate,
-            weight_decay=trainer.params.weight_decay,
-            fused=True,
-        )
+        self.optimiser = _optimiser(self.network, trainer.params)
         self.path = trainer.checkpoint_path(name)
         self.key = ""
         self.best = _detached(self.network)
@@ -335,6 +345,7 @@ class _Run:
         return FittedNetwork(self.best, self.best_epoch, tuple(self.training_losses), tuple(self.tuning_losses), scores)
 
 
+<<<<<<< HEAD
 def resolved(params: Params) -> Params:
     """Return parameters with the precision that this machine computes in, where they leave it to the machine.
 
@@ -348,6 +359,18 @@ def resolved(params: Params) -> Params:
         found = torch.cpu.get_capabilities()
         native = bool(found.get("avx512_bf16") or found.get("amx_bf16"))
     return replace(params, precision="bf16" if native else "fp32")
+=======
+def _optimiser(network: nn.Module, params: TrainingParams) -> torch.optim.Optimizer:
+    rule, rate, decay = params.optimisation, params.learning_rate, params.weight_decay
+    if rule.name == "sgd":
+        return torch.optim.SGD(network.parameters(), rate, momentum=rule.momentum, weight_decay=decay, fused=True)
+    return torch.optim.AdamW(network.parameters(), rate, weight_decay=decay, fused=True)
+
+
+def _channels_last(array: NDArray[Any]) -> Tensor:
+    tensor = torch.from_numpy(array)
+    return tensor.permute(0, 2, 3, 1).contiguous() if tensor.ndim == 4 else tensor
+>>>>>>> hist-b
 
 
 def placed(network: nn.Module, device: torch.device) -> nn.Module:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
-from models.augmentation import StackAugmentation
+from models.augmentation import StackAugmentation, TileAugmentation
 
 STACKS = torch.randn(6, 3, 16, 20, generator=torch.Generator().manual_seed(0))
 NONE = StackAugmentation(flip_rows=False, flip_columns=False, shift_px=0, zoom=0, intensity=0)
@@ -67,3 +68,45 @@ def test_same_generator_same_change() -> None:
 def test_result_is_laid_out_channels_last() -> None:
     """The loop need not copy it again."""
     assert StackAugmentation()(STACKS, generator()).is_contiguous(memory_format=torch.channels_last)
+
+
+STAINS = np.array([[0.56, 0.22], [0.72, 0.80], [0.41, 0.56]])
+TILES = torch.randint(40, 220, (4, 12, 12, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+
+
+def test_tiles_take_all_eight_orientations() -> None:
+    """Each tile is one of the eight; among many all occur, and the originals are untouched."""
+    tile, before = TILES[:1].expand(200, -1, -1, -1), TILES.clone()
+    changed = TileAugmentation(STAINS, 240.0, amount=0.0)(tile, generator()).round().byte()
+    turned = (TILES[0], TILES[0].transpose(0, 1))
+    ways = [way for t in turned for way in (t, t.flip(0), t.flip(1), t.flip(0, 1))]
+
+    assert {next(k for k, way in enumerate(ways) if torch.equal(tile, way)) for tile in changed} == set(range(8))
+    assert torch.equal(before, TILES)
+
+
+def test_stain_jitter_changes_amounts_of_stain_only() -> None:
+    """Of a pixel made of the two stains each amount changes by one factor per tile, within the limit; glass stays."""
+    rng = np.random.default_rng(0)
+    amounts = rng.uniform(0.2, 1.0, (2, 6, 6, 2))
+    tiles = torch.from_numpy(240 * np.exp(-amounts @ STAINS.T) - 1).float()
+    tiles[:, 0, 0] = 239.0
+    changed = TileAugmentation(STAINS, 240.0, amount=0.1)(tiles, generator())
+    found = -np.log((changed.double().numpy() + 1) / 240) @ np.linalg.pinv(STAINS).T
+
+    for n in range(2):
+        ways = [w for a in (amounts[n], amounts[n].transpose(1, 0, 2)) for w in (a, a[::-1], a[:, ::-1], a[::-1, ::-1])]
+        spreads = [np.ptp(np.sort((found[n] / way).reshape(-1, 2), axis=0)[1:], axis=0).max() for way in ways]
+        factor = np.median((found[n] / ways[int(np.argmin(spreads))]).reshape(-1, 2), axis=0)
+        assert min(spreads) < 1e-2
+        assert (np.abs(factor - 1) <= 0.1 + 1e-3).all()
+        assert abs(factor[0] - factor[1]) > 1e-4
+    assert (changed.amax((1, 2, 3)) > 238.9).all()
+
+
+def test_same_generator_same_tiles() -> None:
+    """The change is a function of the generator."""
+    augment = TileAugmentation(STAINS, 240.0)
+
+    assert torch.equal(augment(TILES, generator(1)), augment(TILES, generator(1)))
+    assert not torch.equal(augment(TILES, generator(1)), augment(TILES, generator(2)))

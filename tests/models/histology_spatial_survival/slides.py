@@ -1,76 +1,86 @@
-"""Small tile maps drawn by hand, and made-up patients whose survival depends on known features."""
+"""Slides in memory, stained by hand: a tissue of round nuclei on pink ground, on glass."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.histology_spatial_survival import CRS_FACTORS, DISTANCES_TILES, ORGANISED, TISSUES
-from models.system import FollowUp
+from models.histology_spatial_survival import MPP, TILE_PX, TISSUES
+from models.histology_spatial_survival.reading import INPUT, OUTPUT
 
-LETTERS = {".": -1, "B": 0, "D": 1, "H": 2, "L": 3, "M": 4, "S": 5, "T": 6}
-SHARES = {"STR": 0.15, "LYM": 0.08, "HEP": 0.2, "MUC": 0.03, "DEB": 0.06}
-
-
-@dataclass(frozen=True, eq=False)
-class DrawnMap:
-    """A tile map without probabilities."""
-
-    tissue: NDArray[np.int8]
+STAINS = np.array([[0.62, 0.25], [0.70, 0.85], [0.35, 0.45]])  # red, green, blue x haematoxylin, eosin
+GLASS = 245
 
 
-def drawn(*rows: str) -> DrawnMap:
-    """The map of rows of letters: first letters of the tissues, and . for a dropped tile."""
-    return DrawnMap(np.array([[LETTERS[letter] for letter in row] for row in rows], dtype=np.int8))
+def stained(amounts: NDArray[np.float64], stains: NDArray[np.float64] = STAINS) -> NDArray[np.uint8]:
+    """Pixels (..., 3) of amounts (..., 2) of haematoxylin and eosin, the stain vectors scaled to length 1."""
+    vectors = stains / np.linalg.norm(stains, axis=0)
+    return np.clip(np.round(240 * np.exp(-amounts @ vectors.T) - 1), 0, 255).astype(np.uint8)
 
 
-def with_block(background: str, rows: int = 20, columns: int = 24) -> NDArray[np.int8]:
-    """A map of one letter with a block of 8 x 8 tumour tiles whose upper left tile is (6, 6)."""
-    tissue = np.full((rows, columns), LETTERS[background], dtype=np.int8)
-    tissue[6:14, 6:14] = LETTERS["T"]
-    return tissue
-
-
-@dataclass(frozen=True, eq=False)
-class People:
-    """Made-up patients: ONNX inputs, follow-up, and what drives it."""
-
-    inputs: dict[str, NDArray[np.float32]]
-    outcome: FollowUp
-    hazard: NDArray[np.float64]
-
-
-@cache
-def people(n: int = 300, seed: int = 0, signal: float = 0.7) -> People:
-    """Debris overall and interaction with hepatocytes shorten life, lymphocytes and the risk factors act likewise."""
+def tissue_amounts(rows: int, columns: int, seed: int = 0) -> NDArray[np.float64]:
+    """Amounts (rows, columns, 2): everywhere eosin, and haematoxylin in a third of the pixels."""
     rng = np.random.default_rng(seed)
-    latent = rng.standard_normal((n, 5))
-    distances = np.array(DISTANCES_TILES)
-    by_distance = np.zeros((n, 5, len(distances)))
-    for row in range(n):
-        for index, tissue in enumerate(ORGANISED):
-            tiles = int(2500 * SHARES[tissue] * np.exp(0.5 * latent[row, index]))
-            near = rng.random(tiles) < rng.beta(4, 4)
-            drawn_at = np.where(near, rng.normal(2, 1, tiles), rng.normal(17, 6, tiles)).clip(1, 64)
-            by_distance[row, index] = np.bincount(np.searchsorted(distances, drawn_at), minlength=len(distances))
-    by_tissue = np.zeros((n, len(TISSUES)))
-    by_tissue[:, [TISSUES.index(tissue) for tissue in ORGANISED]] = by_distance.sum(axis=2)
-    by_tissue[:, TISSUES.index("TUM")] = rng.integers(800, 1600, n)
-    by_tissue[:, TISSUES.index("BACK")] = rng.integers(0, 400, n)
-    around = rng.dirichlet([3, 1, 1, 0.5, 0.7, 14], n)[:, :5]
-    factors = (rng.random((n, len(CRS_FACTORS))) < [0.6, 0.7, 0.6, 0.15, 0.1]).astype(np.float64)
-    log_hazard = signal * (latent[:, 4] - 0.8 * latent[:, 1] + 8 * (around[:, 2] - 0.05)) + 0.25 * factors.sum(axis=1)
-    death = rng.exponential(75 * np.exp(0.5 - log_hazard))
-    censoring = rng.uniform(30, 160, n)
-    factors[rng.random(factors.shape) < 0.05] = np.nan
-    arrays = {
-        "tiles_by_tissue": by_tissue,
-        "tiles_by_distance": by_distance,
-        "interaction": around,
-        "covariates": factors,
-    }
-    inputs = {name: array.astype(np.float32) for name, array in arrays.items()}
-    return People(inputs, FollowUp(death <= censoring, np.minimum(death, censoring)), log_hazard)
+    eosin = rng.uniform(0.5, 1.2, (rows, columns))
+    nuclei = rng.random((rows, columns)) < 1 / 3
+    haematoxylin = np.where(nuclei, rng.uniform(0.8, 2.0, (rows, columns)), 0.0)
+    return np.stack([haematoxylin, np.where(nuclei, 0.1, 1.0) * eosin], axis=-1)
+
+
+class MemorySlide:
+    """A slide that lies in memory at 0.5 micrometres per pixel."""
+
+    mpp = MPP
+
+    def __init__(self, picture: NDArray[np.uint8]) -> None:
+        """Take the pixels (rows, columns, 3)."""
+        self.picture = picture
+        self.read: list[tuple[int, int, int, int]] = []
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.picture.shape[0], self.picture.shape[1]
+
+    def region(self, row: int, column: int, rows: int, columns: int) -> NDArray[np.uint8]:
+        """Pixels, white beyond the slide."""
+        self.read.append((row, column, rows, columns))
+        found = np.full((rows, columns, 3), 255, dtype=np.uint8)
+        part = self.picture[row : row + rows, column : column + columns]
+        found[: part.shape[0], : part.shape[1]] = part
+        return found
+
+    def overview(self, px_um: float) -> NDArray[np.uint8]:
+        """Means of squares of pixels; a rest at the edge is left out."""
+        step = round(px_um / MPP)
+        rows, columns = self.picture.shape[0] // step, self.picture.shape[1] // step
+        whole = self.picture[: rows * step, : columns * step].reshape(rows, step, columns, step, 3)
+        return whole.mean(axis=(1, 3)).round().astype(np.uint8)
+
+
+def slide_with_tissue(tiles: NDArray[np.bool_], seed: int = 0) -> MemorySlide:
+    """A slide of glass with stained tissue on some tiles of the grid, and a strip of glass below and to the right."""
+    rows, columns = tiles.shape[0] * TILE_PX, tiles.shape[1] * TILE_PX
+    picture = np.full((rows + 100, columns + 50, 3), GLASS, dtype=np.uint8)
+    for row, column in np.argwhere(tiles):
+        y, x = row * TILE_PX, column * TILE_PX
+        amounts = tissue_amounts(TILE_PX, TILE_PX, seed + 97 * row + column)
+        picture[y : y + TILE_PX, x : x + TILE_PX] = stained(amounts)
+    return MemorySlide(picture)
+
+
+class MeanColour:
+    """A classifier without a network: the probabilities are fixed functions of a tile's mean colour."""
+
+    def __init__(self) -> None:
+        """Start without having seen any tile."""
+        self.batches: list[int] = []
+
+    def run(self, inputs: dict[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
+        """Softmax of seven mixtures of red, green and blue."""
+        tiles = inputs[INPUT]
+        self.batches.append(len(tiles))
+        mean = tiles.astype(np.float64).mean(axis=(1, 2)) / 255
+        logits = mean @ np.random.default_rng(0).normal(size=(3, len(TISSUES))) * 5
+        odds = np.exp(logits)
+        return {OUTPUT: (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)}

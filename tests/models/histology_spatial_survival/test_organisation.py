@@ -29,7 +29,7 @@ from models.histology_spatial_survival.organisation import (
     tumour_regions,
 )
 from models.spec import PreprocessingError
-from tests.models.histology_spatial_survival.slides import LETTERS, DrawnMap, drawn, with_block
+from tests.models.histology_spatial_survival.people import LETTERS, DrawnMap, drawn, with_block
 
 CUTS = (3.0, 2.0, 4.5, 1.0, 64.0)
 small_maps = arrays(np.int8, st.tuples(st.integers(1, 14), st.integers(1, 14)), elements=st.integers(-1, 6))

@@ -12,7 +12,7 @@ import pytest
 from models.histology_spatial_survival import FEATURES, HORIZONS_MONTHS, RISK_MODELS, SPEC
 from models.histology_spatial_survival.risk import FittedRisk, SofModel, censored, fit_risk, fit_sof
 from models.system import FollowUp
-from tests.models.histology_spatial_survival.slides import People, people
+from tests.models.histology_spatial_survival.people import People, people
 from validation.estimators.cutoffs.maximally_selected import maximally_selected_log_rank
 from validation.estimators.survival.cox import fit_cox
 

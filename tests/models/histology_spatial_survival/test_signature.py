@@ -18,7 +18,7 @@ from models.onnx_export import export_onnx, parity
 from models.risk_models import RiskModels
 from models.runtime import OnnxModel
 from models.spec import PreprocessingError
-from tests.models.histology_spatial_survival.slides import LETTERS, DrawnMap, people, with_block
+from tests.models.histology_spatial_survival.people import LETTERS, DrawnMap, people, with_block
 
 
 def cox(names: tuple[str, ...], coefficients: tuple[float, ...], means: tuple[float, ...]) -> CoxModel:

@@ -1,0 +1,152 @@
+"""Training and export of the tile classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.augmentation import TileAugmentation
+from models.histology_spatial_survival import TILE_PX
+from models.histology_spatial_survival.labelled import LabelledTiles, split_by_slide
+from models.histology_spatial_survival.network import TileClassifier, TissueProbabilities
+from models.histology_spatial_survival.reading import INPUT, OUTPUT
+from models.histology_spatial_survival.stain import REFERENCE_STAINS, WHITE
+from models.onnx_export import export_graph
+from models.system import Optimisation, TrainingParams
+from models.training import FittedNetwork, Rows, Task, Trainer
+
+RUN = "tiles"
+
+
+@dataclass(frozen=True)
+class TileTrainingParams(TrainingParams):
+    """Training parameters of the classifier: what every network has, and its optimiser.
+
+    Of the others `tuning_fraction` is the share of the slides to validate on, not 0. The paper trains by gradient
+    descent, rate 0.001, batch 32; momentum and epochs are not published.
+
+    Attributes:
+        optimiser: "sgd" or "adamw".
+        momentum: Of "sgd", 0 <= momentum < 1.
+        stain_jitter: Largest relative change of the amount of each stain, 0 <= stain_jitter < 1.
+    """
+
+    optimiser: str
+    momentum: float
+    stain_jitter: float
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range.
+
+        Raises:
+            ValueError: Names the key, its value and what is allowed.
+        """
+        super().__post_init__()
+        _ = self.optimisation
+        if not self.tuning_fraction > 0:
+            raise ValueError(f"training parameter tuning_fraction: found {self.tuning_fraction}, expected above 0")
+        if not 0 <= self.stain_jitter < 1:
+            raise ValueError(f"training parameter stain_jitter: found {self.stain_jitter}, expected 0 <= jitter < 1")
+
+    @property
+    def optimisation(self) -> Optimisation:
+        """As `optimiser` and `momentum` say."""
+        return Optimisation(self.optimiser, self.momentum)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedClassifier:
+    """A trained classifier.
+
+    Attributes:
+        network: Weights of the epoch with the lowest cross-entropy on the slides validated on, and losses.
+        training_rows: Tiles trained on.
+        validation_rows: Tiles validated on, of other slides.
+    """
+
+    network: FittedNetwork
+    training_rows: Rows
+    validation_rows: Rows
+
+    def facts(self, tiles: LabelledTiles) -> dict[str, Any]:
+        """Return what training.json says of the classifier; no clock times, no paths."""
+        return {
+            "best_epoch": self.network.best_epoch,
+            "training_losses": list(self.network.training_losses),
+            "validation_losses": list(self.network.tuning_losses),
+            "training": tiles.counts(self.training_rows),
+            "validation": tiles.counts(self.validation_rows),
+            "validation_slides": sorted({tiles.slide[row] for row in self.validation_rows}),
+        }
+
+
+def fit_classifier(trainer: Trainer, tiles: LabelledTiles, params: TileTrainingParams) -> FittedClassifier:
+    """Train the classifier on 80 % of the slides, or what `tuning_fraction` leaves, and keep the best epoch.
+
+    Best is the lowest cross-entropy on the other slides. Tissues weigh as much as they have tiles.
+
+    Args:
+        trainer: Trains, by the same parameters.
+        tiles: Normalised tiles with their tissues and slides.
+        params: Parameters of the training.
+
+    Raises:
+        ValueError: A tissue lacks slides on either side, the pretrained weights do not fit, or a loss is not finite.
+    """
+    training_rows, validation_rows = split_by_slide(tiles, params.tuning_fraction, trainer.seed)
+    for part, rows in (("training", training_rows), ("validation", validation_rows)):
+        counts = ", ".join(f"{name} {count['tiles']}" for name, count in tiles.counts(rows).items())
+        trainer.progress.message(f"{part} tiles: {counts}")
+    network = trainer.fit(task(tiles, params), RUN, training_rows, tuning_rows=validation_rows)
+    return FittedClassifier(network, training_rows, validation_rows)
+
+
+def task(tiles: LabelledTiles, params: TileTrainingParams) -> Task:
+    """Return what the network learns."""
+
+    def build(_rows: Rows) -> TileClassifier:
+        network = TileClassifier(params.width, params.dropout)
+        if params.pretrained is not None:
+            network.load_pretrained(Path(params.pretrained))
+        return network
+
+    return Task(
+        name=RUN,
+        build=build,
+        inputs={INPUT: tiles.pixels},
+        targets={"tissue": tiles.tissue.astype(np.float64)},
+        loss=_cross_entropy,
+        augment=TileAugmentation(REFERENCE_STAINS, WHITE, params.stain_jitter),
+    )
+
+
+def export_classifier(
+    state: Mapping[str, Tensor], params: TileTrainingParams, metadata: Mapping[str, str], path: Path
+) -> None:
+    """Write a trained classifier as the ONNX file that reads slides: uint8 tiles in, probabilities out.
+
+    Args:
+        state: Its weights.
+        params: Parameters that it was trained with.
+        metadata: Readable from the file as `OnnxModel.metadata`.
+        path: The ONNX file, written whole or not at all.
+    """
+    example = {INPUT: torch.zeros(2, TILE_PX, TILE_PX, 3, dtype=torch.uint8)}
+    export_graph(probabilities(state, params), example, [OUTPUT], metadata, path)
+
+
+def probabilities(state: Mapping[str, Tensor], params: TileTrainingParams) -> TissueProbabilities:
+    """Return a trained classifier as it ships, in evaluation mode."""
+    network = TileClassifier(params.width, params.dropout)
+    network.load_state_dict(state)
+    return TissueProbabilities(network).eval()
+
+
+def _cross_entropy(logits: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+    return nn.functional.cross_entropy(logits, targets["tissue"].long())
