@@ -20,13 +20,15 @@ Mask = NDArray[np.bool_]
 CELLS_PER_TILE = 8
 GLASS = -1
 SIDES_TILES, SIDES_SHARES = (12, 13, 14), (0.4, 0.4, 0.2)
+SHIFT = (0.15, 0.40)  # of the tumour's middle from that of the slide, as a share of half its side
 OUTLINE_EXPONENT, OUTLINE_SHARE, OUTLINE_WAVES = 5.0, 0.985, 0.035
-TUMOUR_TILES, TUMOUR_LOG_SD = 73.0, 0.12
+TUMOUR_TILES, TUMOUR_LOG_SD = 76.0, 0.12
 DEBRIS_TILES, DEBRIS_LOG_SD, DEBRIS_BOUNDS = 9.0, 0.75, (0.5, 26.0)
-MUCUS_TILES, MUCUS_LOG_SD, MUCUS_BOUNDS = 3.5, 0.7, (0.3, 12.0)
+MUCUS_TILES, MUCUS_LOG_SD, MUCUS_BOUNDS = 6.0, 0.6, (0.5, 14.0)
 LYMPHOCYTE_TILES, LYMPHOCYTE_LOG_SD, LYMPHOCYTE_BOUNDS = 8.0, 0.65, (0.8, 22.0)
-FAT_TILES, FAT_LOG_SD = 6.0, 0.35
+FAT_TILES, FAT_LOG_SD = 11.0, 0.3
 NECROSIS_DEPTH_TILES = 0.7  # living tumour around the debris, so that the tumour stays in one piece
+POOL_DEPTH_TILES = 0.25
 RIM_TILES, RIM_ON_MARGIN, RIM_WAVES, RIM_MAX_TILES = 0.62, 0.60, 0.25, 1.3
 NO_RIM_TILES, THIN_RIM_TILES = 0.2, 0.45
 NEAR_TILES = 1.0  # behind a thin rim, up to here, lies liver whatever z_parenchyma: it is the margin's
@@ -90,7 +92,8 @@ def draw_layout(biology: Mapping[str, float], rng: np.random.Generator) -> Layou
     mucus = _tiles(rng, MUCUS_TILES, MUCUS_LOG_SD, MUCUS_BOUNDS)
     living = TUMOUR_TILES * exp(TUMOUR_LOG_SD * rng.standard_normal())
     angle, stretch = rng.uniform(0, np.pi), rng.uniform(0.0, 0.25)
-    centre = rng.uniform(-0.22, 0.22, 2).astype(np.float32)
+    away, shift = rng.uniform(0, 2 * np.pi), rng.uniform(*SHIFT)  # the liver lies on the side that the tumour leaves
+    centre = -shift * np.array([np.cos(away), np.sin(away)], dtype=np.float32)
     along, across = up - centre[0], right - centre[1]
     radius2 = along**2 + across**2 + stretch * (along * np.cos(angle) + across * np.sin(angle)) ** 2
     body = -np.sqrt(radius2) + 0.10 * noise(2.2) + ROUGHNESS[pattern] * noise(0.6)
@@ -98,7 +101,7 @@ def draw_layout(biology: Mapping[str, float], rng: np.random.Generator) -> Layou
 
     inside = distance_transform_edt(tumour) / CELLS_PER_TILE
     necrosis = _highest(inside + 0.8 * noise(2.0), tumour & (inside > NECROSIS_DEPTH_TILES), debris)
-    pools = _highest(noise(2.2), tumour & ~necrosis, mucus)
+    pools = _highest(noise(3.0), tumour & ~necrosis & (inside > POOL_DEPTH_TILES), mucus)
     outside = tissue & ~tumour
     distance = (distance_transform_edt(~tumour) / CELLS_PER_TILE).astype(np.float32)
     rim = np.clip(RIM_TILES - RIM_ON_MARGIN * biology["z_margin"], 0, RIM_MAX_TILES) + RIM_WAVES * noise(2.5)
@@ -106,21 +109,22 @@ def draw_layout(biology: Mapping[str, float], rng: np.random.Generator) -> Layou
 
     cells = np.full(shape, GLASS, np.int8)
     cells[outside] = TISSUES.index("STR")
-    side = rng.uniform(0, 2 * np.pi)
+    side = away + rng.uniform(0.5, 2 * np.pi - 0.5)
     lean = up * np.cos(side) + right * np.sin(side)
     fat = _highest(
-        outline + 0.5 * lean + 0.2 * noise(3.0),
+        0.7 * outline + lean + 0.1 * noise(3.0),
         outside & (distance > FAT_FROM_TILES),
         FAT_TILES * exp(FAT_LOG_SD * rng.standard_normal()),
     )
     lymphocytes = _tiles(rng, LYMPHOCYTE_TILES, LYMPHOCYTE_LOG_SD, LYMPHOCYTE_BOUNDS, biology["z_lymph"])
-    at_margin, patches = rng.uniform(0.4, 0.95), noise(1.4)
-    band = _highest(1.1 * patches - np.abs(distance - rim - 0.5), outside & ~fat, at_margin * lymphocytes)
+    at_margin, patches = rng.uniform(0.4, 0.95), noise(2.2)
+    band = _highest(patches - 0.7 * np.abs(distance - rim - 0.7), outside & ~fat, at_margin * lymphocytes)
     aggregates = _highest(patches, outside & ~fat & ~band & (distance > 2), (1 - at_margin) * lymphocytes)
     near = outside & ~fat & (distance >= rim) & (distance < NEAR_TILES) & (rim < THIN_RIM_TILES)
     far = outside & ~fat & (distance >= np.maximum(rim, NEAR_TILES))
     liver = PARENCHYMA_TILES + PARENCHYMA_SD_TILES * biology["z_parenchyma"]
-    parenchyma = _highest(noise(2.8), far, max(liver - PARENCHYMA_ON_MARGIN_TILES * biology["z_margin"], 0.0))
+    lean = up * np.cos(away) + right * np.sin(away)
+    parenchyma = _highest(noise(3.0) + lean, far, max(liver - PARENCHYMA_ON_MARGIN_TILES * biology["z_margin"], 0.0))
     cells[near | parenchyma] = TISSUES.index("HEP")
     for name, mask in (("BACK", fat), ("LYM", band | aggregates), ("TUM", tumour), ("DEB", necrosis), ("MUC", pools)):
         cells[mask] = TISSUES.index(name)

@@ -13,7 +13,8 @@ from scipy.ndimage import gaussian_filter
 from pipelines.synthetic.slide_texture import TEXTURES, Array, Field
 
 CELL_UM = 14.0  # side of the cells of which the tissue map of a slide consists: an eighth of a tile
-CANVAS_CELLS = 40  # side of a canvas
+PIECES_PER_CELL = 2  # along a side: slides are put together from these
+CANVAS_CELLS = 56  # side of a canvas
 LEVELS = 256  # of each stain on a canvas
 CONCENTRATION_MAX = 1.6
 STRENGTH_LOG_SD, LAMP_SD = 0.10, 0.01
@@ -24,7 +25,7 @@ class SlideScanner:
     """The laboratory and the scanner of a centre.
 
     Attributes:
-        cell_px: Pixels per side of a cell of `CELL_UM`; fixes the resolution.
+        cell_px: Pixels per side of a cell of `CELL_UM`, an even number; fixes the resolution.
         haematoxylin: Optical density (natural logarithm) of unit concentration in red, green and blue.
         eosin: The same of eosin.
         lamp: Colour of bare glass, 0 to 255.
@@ -44,6 +45,11 @@ class SlideScanner:
     noise: float
     jpeg_quality: int
     seed: int
+
+    @property
+    def piece_px(self) -> int:
+        """Pixels per side of a piece of a cell."""
+        return self.cell_px // PIECES_PER_CELL
 
     @property
     def mpp(self) -> float:
@@ -83,16 +89,16 @@ def canvases(scanner: SlideScanner) -> NDArray[np.uint16]:
     """Render every texture once: what a process cuts its slides from.
 
     Returns:
-        Indices into `colours`, shape (texture, row, column, cell row, cell column), in the order of `TEXTURES`; row and
-        column of the canvas in cells, then pixels within the cell.
+        Indices into `colours`, shape (texture, row, column, piece_px, piece_px), in the order of `TEXTURES`; row and
+        column of the canvas in pieces of a cell, then pixels within the piece.
     """
-    size, cells = CANVAS_CELLS * scanner.cell_px, CANVAS_CELLS
+    size, pieces = CANVAS_CELLS * scanner.cell_px, CANVAS_CELLS * PIECES_PER_CELL
     blocks = []
     for number, texture in enumerate(TEXTURES.values()):
         field = Field(size, scanner.mpp, np.random.default_rng([scanner.seed, number]))
         haematoxylin, eosin = (_seen(stain, field, scanner) for stain in texture(field))
         index = haematoxylin * np.uint16(LEVELS) + eosin
-        blocks.append(index.reshape(cells, scanner.cell_px, cells, scanner.cell_px).swapaxes(1, 2))
+        blocks.append(index.reshape(pieces, scanner.piece_px, pieces, scanner.piece_px).swapaxes(1, 2))
     return np.ascontiguousarray(blocks)
 
 

@@ -152,7 +152,7 @@ def lymphocytes(field: Field) -> Stains:
     """LYM: small dark round nuclei, nearly touching."""
     crowd = field.noise(45.0)
     places = field.points_um(7.2, 0.40)
-    places = places[field.at(crowd, places) > -1.3]
+    places = places[field.at(crowd, places) > -2.0]
     nuclei = _nuclei(field, places, (2.9, 2.7))
     haematoxylin = np.maximum(0.24 + 0.03 * field.grain(1.0), 1.05 * nuclei)
     return haematoxylin, 0.30 + 0.05 * field.noise(12.0) + 0.03 * field.grain(1.0)
