@@ -37,6 +37,10 @@ _WHAT = {
     "voxels": "is not empty",
     "grid": "lies on the grid of the image it belongs to",
     "diffusion": "gives a physiological ADC inside the mask",
+    "resolution": "has a resolution in range (um/px)",
+    "size": "has a size in range (tiles)",
+    "tissue": "shows tissue and background",
+    "inside": "lies inside its slide",
 }
 
 
@@ -51,8 +55,9 @@ class CohortReport:
         extra_columns: Columns per table that the schema does not know; they are allowed and left out.
         digests: sha256 of `patients`, `outcomes` and `cohort_yaml`.
         observed: Smallest and largest figure seen, by image and figure.
-        manifest: One row per patient and image of the schema: patient_id, image, kind (image or mask), sha256,
-            voxel_sha256; None where the file is not there or cannot be read.
+        manifest: One row per patient and image of the schema: patient_id, image, kind (image, mask, slide or
+            annotation), sha256, voxel_sha256; None where the file is not there or cannot be read. For a slide the
+            latter is of its pixels; annotations have none.
     """
 
     meta: CohortMeta
@@ -160,7 +165,7 @@ def _reading_checks(table: TypedTable, schema: TableSchema) -> list[Check]:
 
 def _image_checks(schema: CohortSchema, patients: TypedTable, images: list[PatientImages]) -> list[Check]:
     """Collect the checks of all patients by image and kind."""
-    made: dict[tuple[str, str], int] = dict.fromkeys(demanded(schema), 0)
+    made: dict[tuple[str, str], int] = dict.fromkeys(demanded(schema, patients.text.records), 0)
     findings: dict[tuple[str, str], list[Finding]] = {key: [] for key in made}
     for row, record, result in zip(patients.text.rows, patients.text.records, images, strict=True):
         for check in result.checks:
@@ -176,18 +181,19 @@ def _image_checks(schema: CohortSchema, patients: TypedTable, images: list[Patie
 
 def _unique_images(schema: CohortSchema, patients: TypedTable, images: list[PatientImages]) -> Check:
     """Check that no two images of the cohort have the same voxels; masks may."""
-    masks = {image.name for image in schema.images if image.kind == "mask"}
+    kinds = {image.name: image.kind for image in schema.images}
     first: dict[str, str] = {}
     compared, findings = 0, []
     for row, record, result in zip(patients.text.rows, patients.text.records, images, strict=True):
         for file in result.files:
-            if file.voxel_sha256 is None or file.image in masks:
+            if file.voxel_sha256 is None or kinds[file.image] == "mask":
                 continue
             compared += 1
             owner = first.setdefault(file.voxel_sha256, here := f"{file.image} of {record[PATIENT]} (row {row})")
             if owner != here:
                 place = (patients.text.file, row, record[PATIENT] or None, f"{file.image}_path")
-                findings.append(Finding(*place, f"the voxels of {owner}", "an image that no other cell names"))
+                what = "pixels" if kinds[file.image] == "slide" else "voxels"
+                findings.append(Finding(*place, f"the {what} of {owner}", "an image that no other cell names"))
     return Check("images.unique", "no two images have the same voxels", compared, tuple(findings))
 
 

@@ -1,6 +1,7 @@
 """Whether two cohorts are disjoint: no patient, no image file and no voxels in both.
 
-Voxels are compared because a file that is renamed, recompressed or stored in another type has another sha256.
+Voxels (of a slide: pixels) are compared because a file that is renamed, recompressed or stored in another type has
+another sha256.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from typing import Any
 
 import pandas as pd
 
+_COMPARED = ("image", "slide")
 _KEYS = {"patients": "patient_id", "image_files": "sha256", "voxel_contents": "voxel_sha256"}
 
 
 def compare(development: pd.DataFrame, external: pd.DataFrame) -> dict[str, Any]:
-    """Compare the manifests of two cohorts. Masks are left out: two small tumours may be drawn alike.
+    """Compare the manifests of two cohorts. Masks and annotations are left out: two small tumours may be drawn alike.
 
     Args:
         development: `CohortReport.manifest` of the cohort that a model is made from.
@@ -25,7 +27,7 @@ def compare(development: pd.DataFrame, external: pd.DataFrame) -> dict[str, Any]
         a list of {"development": {"patient_id", "image"}, "external": {...}}; image is None for a patient, and an image
         whose file is shared is not listed again under `voxel_contents`.
     """
-    sides = [table[table["kind"] == "image"] for table in (development, external)]
+    sides = [table[table["kind"].isin(_COMPARED)] for table in (development, external)]
     compared = {name: [int(side[key].nunique()) for side in sides] for name, key in _KEYS.items()}
     shared = {name: _shared(sides[0], sides[1], key) for name, key in _KEYS.items()}
     shared["voxel_contents"] = [pair for pair in shared["voxel_contents"] if pair not in shared["image_files"]]

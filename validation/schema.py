@@ -76,27 +76,17 @@ class TableSchema:
 
 @dataclass(frozen=True)
 class ImageSchema:
-    """One image or mask that every patient must have.
+    """One image of a patient: a volume, a mask, a slide or the annotations of a slide.
 
     Attributes:
         name: Stem of its two columns in the patients table.
-        kind: `mask` for a region of interest (NIfTI only, one label).
-        grid_of: Image on whose grid it must lie.
-        spacing_mm: Admissible voxel spacing along (slice, row, column); None to take what `grid_of` has.
-        shape: Admissible number of voxels along (slice, row, column).
-        intensity: Admissible intensities.
-        positive_share_min: Smallest admissible share of voxels above zero.
-        voxels_min: Fewest voxels of a mask.
+        kind: What it is.
+        required: Whether every patient must have it; if not, both cells of a patient without it are empty.
     """
 
     name: str
-    kind: Literal["image", "mask"]
-    grid_of: str | None = None
-    spacing_mm: tuple[Range, ...] | None = None
-    shape: tuple[Range, ...] | None = None
-    intensity: Range | None = None
-    positive_share_min: float = 0.0
-    voxels_min: int = 1
+    kind: Literal["image", "mask", "slide", "annotation"]
+    required: bool = True
 
     @property
     def path_column(self) -> str:
@@ -107,6 +97,60 @@ class ImageSchema:
     def sha256_column(self) -> str:
         """Column of the patients table that holds its digest."""
         return f"{self.name}_sha256"
+
+
+@dataclass(frozen=True)
+class VolumeSchema(ImageSchema):
+    """A volume, or a mask: a region of interest (NIfTI only, one label).
+
+    Attributes:
+        grid_of: Image on whose grid it must lie.
+        spacing_mm: Admissible voxel spacing along (slice, row, column); None to take what `grid_of` has.
+        shape: Admissible number of voxels along (slice, row, column).
+        intensity: Admissible intensities.
+        positive_share_min: Smallest admissible share of voxels above zero.
+        voxels_min: Fewest voxels of a mask.
+    """
+
+    grid_of: str | None = None
+    spacing_mm: tuple[Range, ...] | None = None
+    shape: tuple[Range, ...] | None = None
+    intensity: Range | None = None
+    positive_share_min: float = 0.0
+    voxels_min: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlideSchema(ImageSchema):
+    """A whole-slide image.
+
+    Attributes:
+        mpp: Admissible resolution of level 0, in um per pixel.
+        tiles: Admissible number of whole 224-pixel tiles at 0.5 um/px along (row, column).
+        tissue_share: Admissible share of the slide that is no background.
+        mpp_column: Column of the patients table with the resolution of a slide whose file does not say it.
+    """
+
+    mpp: Range
+    tiles: tuple[Range, Range]
+    tissue_share: Range
+    mpp_column: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnotationSchema(ImageSchema):
+    """A pathologist's annotations of a slide.
+
+    Attributes:
+        slide: Name of the slide they are drawn on.
+        tissues: Admissible classes.
+    """
+
+    slide: str
+    tissues: tuple[str, ...]
+
+
+AnyImage = VolumeSchema | SlideSchema | AnnotationSchema
 
 
 @dataclass(frozen=True)
@@ -122,13 +166,23 @@ class DiffusionRule:
 
 @dataclass(frozen=True)
 class CohortSchema:
-    """Everything demanded of a cohort of one kind."""
+    """Everything demanded of a cohort of one kind.
+
+    Attributes:
+        name: Folder in `validation/schemas/`.
+        modality: DICOM modality; SM is slide microscopy.
+        patients: Columns and rules of the patients table.
+        outcomes: Those of the outcomes table.
+        images: Images of every patient; an annotation comes after its slide.
+        grid_tolerance_mm: How far apart volumes on one grid may lie; 0 where the kind has no volumes.
+        diffusion: Rule between two diffusion-weighted images, if it has them.
+    """
 
     name: str
     modality: str
     patients: TableSchema
     outcomes: TableSchema
-    images: tuple[ImageSchema, ...]
+    images: tuple[AnyImage, ...]
     grid_tolerance_mm: float
     diffusion: DiffusionRule | None
 
@@ -154,7 +208,7 @@ def load_schema(name: str) -> CohortSchema:
         patients=_table(SCHEMAS / name / "patients.yaml", tuple(c for image in images for c in _image_columns(image))),
         outcomes=_table(SCHEMAS / name / "outcomes.yaml"),
         images=images,
-        grid_tolerance_mm=float(document["grid_tolerance_mm"]),
+        grid_tolerance_mm=float(document.get("grid_tolerance_mm", 0.0)),
         diffusion=DiffusionRule(**{**diffusion, "adc_mm2_per_s": tuple(diffusion["adc_mm2_per_s"])})
         if diffusion
         else None,
@@ -175,20 +229,43 @@ def _column(name: str, document: dict[str, Any]) -> Column:
     return Column(name=name, **values)
 
 
-def _image(name: str, document: dict[str, Any]) -> ImageSchema:
+def _image(name: str, document: dict[str, Any]) -> AnyImage:
     values = dict(document)
+    if values["kind"] == "slide":
+        values["mpp"], values["tissue_share"] = _range(values["mpp"]), _range(values["tissue_share"])
+        values["tiles"] = (_range(values["tiles"]["row"]), _range(values["tiles"]["column"]))
+        return SlideSchema(name=name, **values)
+    if values["kind"] == "annotation":
+        return AnnotationSchema(name=name, **{**values, "tissues": tuple(values["tissues"])})
     for key in ("spacing_mm", "shape"):
         if key in values:
-            values[key] = tuple((float(values[key][axis][0]), float(values[key][axis][1])) for axis in AXES)
+            values[key] = tuple(_range(values[key][axis]) for axis in AXES)
     if "intensity" in values:
         values["intensity"] = tuple(values["intensity"])
-    return ImageSchema(name=name, **values)
+    return VolumeSchema(name=name, **values)
+
+
+def _range(limits: list[float]) -> Range:
+    low, high = limits
+    return float(low), float(high)
 
 
 def _image_columns(image: ImageSchema) -> tuple[Column, Column]:
+    missing = 0.0 if image.required else 1.0
     return (
-        Column(image.path_column, "text", f"path of {image.name}, relative to the cohort folder"),
-        Column(image.sha256_column, "text", f"sha256 of {image.name}", pattern="^[0-9a-f]{64}$"),
+        Column(
+            image.path_column,
+            "text",
+            f"path of {image.name}, relative to the cohort folder",
+            missing_share_max=missing,
+        ),
+        Column(
+            image.sha256_column,
+            "text",
+            f"sha256 of {image.name}",
+            pattern="^[0-9a-f]{64}$",
+            missing_share_max=missing,
+        ),
     )
 
 

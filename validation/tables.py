@@ -72,12 +72,28 @@ def check_table(table: TypedTable, schema: TableSchema, parameters: Mapping[str,
         parameters: Values for `$PARAMETER` in the suite.
 
     Returns:
-        One check per expectation, in the order of the suite. One whose column the table lacks is not run and fails.
+        One check per expectation, in the order of the suite. One whose column the table lacks is not run and fails. A
+        column that every patient may leave empty, and that all do, has no values to be judged: what looks at values of
+        it is left out.
     """
-    expectations = suite_of(schema)["expectations"]
+    unused = _unused(table)
+    expectations = [
+        expectation
+        for expectation in suite_of(schema)["expectations"]
+        if expectation["type"] == FILLED_SHARE or unused.isdisjoint(_columns(expectation["kwargs"]))
+    ]
     runnable = [e for e in expectations if set(_columns(e["kwargs"])) <= set(table.frame.columns)]
     results = _validate(schema.name, runnable, table.frame, parameters)
     return [_check(table, schema.name, e, results.get(e["meta"]["id"])) for e in expectations]
+
+
+def _unused(table: TypedTable) -> set[str]:
+    """Return the columns that may be empty throughout, and are."""
+    return {
+        column.name
+        for column in table.columns
+        if column.missing_share_max == 1 and not any(record[column.name] for record in table.text.records)
+    }
 
 
 def _columns(kwargs: Mapping[str, Any]) -> list[str]:
