@@ -123,7 +123,7 @@ def _converge(distance: Array, count: Array, nearer: NDArray[np.bool_]) -> Mixtu
     for iteration in range(1, MAX_ITERATIONS + 1):
         joint = _log_joint(distance, mixture)
         total = logsumexp(joint, axis=1)
-        log_likelihood = float(count @ total / count.sum())
+        log_likelihood = float((count * total).sum() / count.sum())
         gain = log_likelihood - mixture.log_likelihood
         mixture = _maximised(distance, count, np.exp(joint - total[:, None]), log_likelihood, iteration)
         if gain < CONVERGED:

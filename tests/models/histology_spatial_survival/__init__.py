@@ -1,0 +1,1 @@
+"""Tests of models/ct_chemo_response/."""
