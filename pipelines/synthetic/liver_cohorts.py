@@ -112,7 +112,7 @@ LIVER_COHORTS: tuple[CohortDefinition, ...] = (
         published_n=433,
         period=(date(2000, 9, 1), date(2019, 7, 31)),
         follow_up_until=date(2020, 6, 30),
-        sites=(Site("1", "WSI1", 1.0),),
+        sites=(Site("H1", "WSI1", 1.0),),
         population=DISCOVERY,
     ),
     CohortDefinition(
@@ -123,7 +123,7 @@ LIVER_COHORTS: tuple[CohortDefinition, ...] = (
         published_n=404,
         period=(date(2010, 1, 1), date(2019, 5, 31)),
         follow_up_until=date(2020, 6, 30),
-        sites=(Site("2", "WSI2", 1.0),),
+        sites=(Site("H2", "WSI2", 1.0),),
         population=VALIDATION,
     ),
 )

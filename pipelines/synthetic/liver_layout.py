@@ -70,8 +70,8 @@ def draw_layout(biology: Mapping[str, float], rng: np.random.Generator) -> Layou
     """Arrange the tissues of one slide.
 
     Args:
-        biology: Standard normals `z_debris` (necrosis), `z_lymph` (lymphocytes), `z_parenchyma` (hepatocytes far from the
-            tumour) and `z_margin` (from a thick rim of stroma to none).
+        biology: Standard normals `z_debris` (necrosis), `z_lymph` (lymphocytes), `z_parenchyma` (hepatocytes far from
+            the tumour) and `z_margin` (from a thick rim of stroma to none).
         rng: Everything else: sizes, shapes, places.
     """
     whole = CELLS_PER_TILE * rng.choice(SIDES_TILES, 2, p=SIDES_SHARES)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from math import log
 from typing import Any
 
@@ -13,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from models.histology_spatial_survival import FEATURES, ORGANISED, TISSUES
+from models.histology_spatial_survival import CRS_FACTORS, FEATURES, ORGANISED, TISSUES
 from models.histology_spatial_survival.organisation import features, measure
 from models.spec import PreprocessingError
 from pipelines.synthetic.covariates import Array, blend, category, known, lognormal_above
@@ -129,9 +128,6 @@ def describe(normals: pd.DataFrame, population: Population) -> Described:
     )
 
 
-CRS_FACTORS = ("node_positive", "interval_below_12m", "several_metastases", "diameter_above_5cm", "cea_above_200")
-
-
 def layout_of(latents: Mapping[str, float]) -> Layout:
     """Return the arrangement of tissues of one patient, always the same for the same latent variables."""
     start = np.array([latents["slide"]]).view(np.uint32)
@@ -204,9 +200,7 @@ def covariates(
     return pd.DataFrame(shown).assign(mpp_given=None), factors
 
 
-def _category_or_unknown(
-    normal: Array, counts: Mapping[str, int]
-) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
+def _category_or_unknown(normal: Array, counts: Mapping[str, int]) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
     """Return everybody's category, with the published shares of those known, and of whom it is known."""
     own, is_known = known(normal, counts.get("unknown", 0) / sum(counts.values()))
     return category(own, {name: count for name, count in counts.items() if name != "unknown"}), is_known

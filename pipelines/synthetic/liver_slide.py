@@ -14,7 +14,14 @@ from pipelines.synthetic.liver_metastasis import layout_of
 from pipelines.synthetic.randomness import patient_generator
 from pipelines.synthetic.slide_annotation import annotate, write_annotations
 from pipelines.synthetic.slide_noise import smooth_noise
-from pipelines.synthetic.slide_scanner import CANVAS_CELLS, PIECES_PER_CELL, SLIDE_SCANNERS, SlideScanner, canvases, colours
+from pipelines.synthetic.slide_scanner import (
+    CANVAS_CELLS,
+    PIECES_PER_CELL,
+    SLIDE_SCANNERS,
+    SlideScanner,
+    canvases,
+    colours,
+)
 from pipelines.synthetic.slide_texture import BLANK, TEXTURES
 from pipelines.synthetic.slide_writing import write_slide
 
@@ -56,7 +63,7 @@ def scan(cells: Cells, scanner: SlideScanner, rng: np.random.Generator) -> NDArr
     index = canvases(scanner)[texture, row, column].swapaxes(1, 2)
     size = (cells.shape[0] * scanner.cell_px, cells.shape[1] * scanner.cell_px)
     pixel = colours(scanner, rng).view("V3")[:, 0]  # one look-up per pixel, not three
-    return pixel[index.reshape(size)].view(np.uint8).reshape(*size, 3)
+    return np.asarray(pixel[index.reshape(size)].view(np.uint8).reshape(*size, 3))
 
 
 def _ragged(cells: Cells, rng: np.random.Generator) -> Cells:
@@ -66,4 +73,4 @@ def _ragged(cells: Cells, rng: np.random.Generator) -> Cells:
         np.clip(np.round((place + FRAY * smooth_noise(rng, shape, FRAY_STEP)) / PIECES_PER_CELL - 0.25), 0, size - 1)
         for place, size in zip(np.indices(shape), cells.shape, strict=True)
     )
-    return cells[row.astype(int), column.astype(int)]
+    return np.asarray(cells[row.astype(int), column.astype(int)])

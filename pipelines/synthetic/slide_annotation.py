@@ -70,9 +70,7 @@ def _best_tile(free: Mask, size: int) -> tuple[int, int] | None:
     return int(row) * size, int(column) * size
 
 
-def _outline(
-    free: Mask, middle: NDArray[np.float64], size: int, rng: np.random.Generator
-) -> NDArray[np.float64]:
+def _outline(free: Mask, middle: NDArray[np.float64], size: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Go from the tile's middle in every direction until the tissue ends; return the outline around the tile."""
     angle = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
     direction = np.column_stack([np.cos(angle), np.sin(angle)])

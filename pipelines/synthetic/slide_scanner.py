@@ -57,7 +57,7 @@ class SlideScanner:
         return CELL_UM / self.cell_px
 
 
-# Directions near Ruifrok and Johnston 2001 (doi not assigned; Anal Quant Cytol Histol 23:291), strengths ours.
+# Directions near Ruifrok and Johnston, Anal Quant Cytol Histol 2001;23:291, strengths ours.
 SLIDE_SCANNERS: Mapping[str, SlideScanner] = {
     "WSI1": SlideScanner(
         cell_px=28,
@@ -110,7 +110,7 @@ def _seen(stain: Array, field: Field, scanner: SlideScanner) -> NDArray[np.uint1
 
 
 def colours(scanner: SlideScanner, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return the colour of every pair of concentrations on one slide: each slide is stained and lit a little differently.
+    """Return the colour of every pair of concentrations on one slide; each is stained and lit a little differently.
 
     Returns:
         RGB by `haematoxylin level * LEVELS + eosin level`, shape (LEVELS**2, 3).
@@ -120,4 +120,4 @@ def colours(scanner: SlideScanner, rng: np.random.Generator) -> NDArray[np.uint8
     concentration = np.arange(LEVELS) * (CONCENTRATION_MAX / (LEVELS - 1))
     density = strength[0] * concentration[:, None, None] * np.array(scanner.haematoxylin)
     density = density + strength[1] * concentration[None, :, None] * np.array(scanner.eosin)
-    return np.round(lamp * np.exp(-scanner.gamma * density)).astype(np.uint8).reshape(-1, 3)
+    return np.asarray(np.round(lamp * np.exp(-scanner.gamma * density)).reshape(-1, 3), dtype=np.uint8)

@@ -1,8 +1,8 @@
 """What each tissue of a liver metastasis looks like under haematoxylin and eosin: seamless canvases of stain.
 
-A canvas holds two concentrations per pixel, of haematoxylin (nuclei) and of eosin (cytoplasm and fibres); it continues at
-the opposite edge, so that a slide can be cut out of it anywhere. All sizes are in micrometres: two scanners of different
-resolution see the same kind of tissue.
+A canvas holds two concentrations per pixel, of haematoxylin (nuclei) and of eosin (cytoplasm and fibres); it continues
+at the opposite edge, so that a slide can be cut out of it anywhere. All sizes are in micrometres: two scanners of
+different resolution see the same kind of tissue.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Field:
     def at(self, values: Array, places_um: NDArray[np.float64]) -> Array:
         """Return the values at places, shape (n,)."""
         index = np.minimum((places_um / self.mpp).astype(int), self.size_px - 1)
-        return values[index[:, 0], index[:, 1]]
+        return np.asarray(values[index[:, 0], index[:, 1]])
 
 
 def _nuclei(
@@ -80,7 +80,7 @@ def _nuclei(
     """
     n, rng = len(places_um), field.rng
     angle = rng.uniform(0, np.pi, n).astype(np.float32) if angle is None else angle
-    size = np.exp(rng.normal(0, 0.15, (n, 2))).astype(np.float32) * np.float32(half_axes_um) / np.float32(field.mpp)
+    size = (np.exp(rng.normal(0, 0.15, (n, 2))) * half_axes_um / field.mpp).astype(np.float32)
     centre = places_um / field.mpp
     corner = np.floor(centre).astype(int)
     reach = int(np.ceil(1.3 * max(half_axes_um) / field.mpp))
@@ -108,7 +108,7 @@ def _walls(field: Field, spacing_um: float, width_um: float, jitter: float) -> t
     """Return cell walls (1 on the wall) of a mosaic of cells, and the cells' centres."""
     centres, coarse = field.points_um(spacing_um, jitter), 2
     grid = (np.mgrid[0 : field.size_px : coarse, 0 : field.size_px : coarse].reshape(2, -1).T + 0.5) * field.mpp
-    near, _ = cKDTree(centres, boxsize=field.size_um).query(grid % field.size_um, k=2)
+    near, _ = cKDTree(centres, boxsize=[field.size_um, field.size_um]).query(grid % field.size_um, k=2)
     gap = (near[:, 1] - near[:, 0]).astype(np.float32).reshape(-(-field.size_px // coarse), -1)
     gap = np.repeat(np.repeat(gap, coarse, axis=0), coarse, axis=1)[: field.size_px, : field.size_px]
     return np.asarray(np.exp(-((gap / width_um) ** 2)), dtype=np.float32), centres

@@ -1,4 +1,4 @@
-"""A slide as a file: tiled pyramidal TIFF, JPEG-compressed, as scanners write it; the same bytes for the same pixels."""
+"""A slide as a file: tiled pyramidal TIFF, JPEG-compressed, as scanners write it; same pixels, same bytes."""
 
 from __future__ import annotations
 

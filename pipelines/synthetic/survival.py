@@ -108,8 +108,8 @@ def survival(
 ) -> pd.DataFrame:
     """Observe death of any cause, and progression before it, under censoring.
 
-    Some patients are lost at a time uniform on 1 to 60 months by default, whatever their risk. Progression comes at a random share
-    of the time to death, so that it precedes death; some die without it.
+    Some patients are lost at a time uniform on 1 to 60 months by default, whatever their risk. Progression comes at a
+    random share of the time to death, so that it precedes death; some die without it.
 
     Args:
         death_months: True times of death, shape (n,).
