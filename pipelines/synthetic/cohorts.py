@@ -1,4 +1,4 @@
-"""Every synthetic cohort: the rectal MRI ones here, the CT ones in a file per disease; one literal tuple."""
+"""Every synthetic cohort: the rectal MRI ones here, the others in a file per disease; one literal tuple."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pipelines.synthetic import rectal_cancer, rectal_mri
 from pipelines.synthetic.colorectal_cohorts import COLORECTAL_COHORTS
 from pipelines.synthetic.definition import Artefact, CohortDefinition, Disease, Population, Site
 from pipelines.synthetic.gastric_cohorts import GASTRIC_COHORTS
+from pipelines.synthetic.liver_cohorts import LIVER_COHORTS
 from pipelines.synthetic.survival import outcomes
 
 RECTAL_MRI = Disease(
@@ -126,4 +127,5 @@ COHORTS: tuple[CohortDefinition, ...] = (
     ),
     *COLORECTAL_COHORTS,
     *GASTRIC_COHORTS,
+    *LIVER_COHORTS,
 )

@@ -50,6 +50,7 @@ class Population:
         age_sd_years: Published standard deviation of age.
         latent_means: Mean of each latent variable (standard deviation 1); 0 in development.
         measurements: Published mean and standard deviation of each measured variable, by name with unit.
+        quartiles: Published lower quartile, median and upper quartile of each measured variable, by name with unit.
         groups: The same figures by outcome label, where the paper prints them so; by the label's categories.
     """
 
@@ -58,6 +59,7 @@ class Population:
     age_sd_years: float
     latent_means: Mapping[str, float]
     measurements: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    quartiles: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     groups: Mapping[str, Population] = field(default_factory=dict)
 
 

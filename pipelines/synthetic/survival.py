@@ -104,11 +104,12 @@ def survival(
     lost: float,
     never_seen: float = 0.0,
     progression: bool = False,
+    latest_loss_months: float = LATEST_LOSS_MONTHS,
 ) -> pd.DataFrame:
     """Observe death of any cause, and progression before it, under censoring.
 
-    Some patients are lost at a time uniform on 1 to 60 months, whatever their risk. Progression comes at a random share
-    of the time to death, so that it precedes death; some die without it.
+    Some patients are lost at a time uniform on 1 to 60 months by default, whatever their risk. Progression comes at a
+    random share of the time to death, so that it precedes death; some die without it.
 
     Args:
         death_months: True times of death, shape (n,).
@@ -117,13 +118,14 @@ def survival(
         lost: Probability of being lost.
         never_seen: Probability of no follow-up at all: censored after one day, which tells an estimator nothing.
         progression: Whether disease-free survival is recorded too.
+        latest_loss_months: When the last patients are lost.
 
     Returns:
         `dfs_event`, `dfs_time_months` (progression or death; where recorded), `os_event`, `os_time_months`; times to
         0.01 month.
     """
     uniform = _uniform(normals)
-    lost_months = 1 + (LATEST_LOSS_MONTHS - 1) * uniform["exit_time"]
+    lost_months = 1 + (latest_loss_months - 1) * uniform["exit_time"]
     lost_months = np.where(uniform["exit"] < never_seen + lost, lost_months, np.inf)
     lost_months = np.where(uniform["exit"] < never_seen, NEVER_SEEN_MONTHS, lost_months)
     end = np.minimum(lost_months, administrative_months)
