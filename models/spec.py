@@ -33,6 +33,28 @@ class ImageInput:
 
 
 @dataclass(frozen=True)
+class TileReading:
+    """What makes a tile map of a whole-slide image; `prepare` is given the map in place of the image.
+
+    The classifier of tiles is a network of its own that is trained before the rest and ships beside `model.onnx`.
+
+    Attributes:
+        annotations: Columns `<annotations>_path` and `_sha256` name a pathologist's areas; patients who have them teach
+            the classifier, and nothing else is learnt from them.
+        tissues: Classes of the classifier in the order of its output.
+        read_path: Dotted path "module:function" (imports neither torch nor MONAI) from an open slide, its digest, the
+            classifier's file, its digest and the folder of finished maps to the map.
+        tiles_path: Dotted path "module:function" (imports neither torch nor MONAI) from an open slide and positions on
+            its grid to the tiles there, as the classifier takes them.
+    """
+
+    annotations: str
+    tissues: tuple[str, ...]
+    read_path: str
+    tiles_path: str
+
+
+@dataclass(frozen=True)
 class TensorSpec:
     """One input or output of the ONNX file.
 
@@ -62,6 +84,7 @@ class ModelSpec:
         endpoint: Endpoint of the outcome table that the model predicts first of all, for instance "dmfs".
         other_endpoints: Further endpoints with time that training needs.
         labels: Binary endpoints that training needs; a patient may lack one.
+        tiles: How its slides become tile maps; None for volumes.
         horizons_months: Horizons of the risks, months from the time origin.
         images: Images and masks needed.
         covariates: Columns of the patient table needed.
@@ -70,7 +93,7 @@ class ModelSpec:
         prepare_path: Dotted path "module:function" of the pre-processing; that module imports neither torch nor MONAI.
         system_path: Dotted path "module:object" of the training system (imports torch); see `models.system.System`.
         maps_path: Dotted path "module:function" (imports torch) from a training folder to what Grad-CAM explains of the
-            model trained into it, a tuple of `models.gradcam.ScoreMap`.
+            model trained into it, a tuple of `models.gradcam.ScoreMap`; None where the tile map is the explanation.
     """
 
     name: str
@@ -84,18 +107,19 @@ class ModelSpec:
     outputs: tuple[TensorSpec, ...]
     prepare_path: str
     system_path: str
-    maps_path: str
+    maps_path: str | None
     other_endpoints: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    tiles: TileReading | None = None
 
-    def prepare(self, volumes: Mapping[str, VolumeLike], row: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:
-        """Pre-process one patient: images and table row in, one array per ONNX input out (no batch axis).
+    def prepare(self, images: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:
+        """Pre-process one patient: volumes or tile maps and table row in, one array per ONNX input out (no batch axis).
 
         Raises:
             PreprocessingError: The patient cannot be processed, with the reason.
         """
         function: Callable[..., dict[str, NDArray[np.float32]]] = load_dotted(self.prepare_path)
-        return function(volumes, row)
+        return function(images, row)
 
     def prediction_columns(self) -> tuple[str, ...]:
         """Names of the ONNX outputs flattened to table columns: `risk_nomogram` becomes `risk_nomogram_12m` ..."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, get_type_hints
@@ -261,3 +261,39 @@ class System(Protocol):
         Raises:
             ValueError: A required key of `identity` is missing.
         """
+
+
+class SlideSystem(System, Protocol):
+    """The system of a model that reads slides: a classifier of tiles is trained before the rest, and ships with it."""
+
+    def train_tiles(
+        self,
+        pixels: NDArray[np.uint8],
+        tissue: NDArray[np.int8],
+        slide: Sequence[str],
+        params: TrainingParams,
+        seed: int,
+        folder: Path,
+        checkpoints: Path,
+        progress: Progress,
+    ) -> None:
+        """Train the classifier and write `tiles.onnx` and what `train` needs of it into `folder`.
+
+        An interrupted training goes on from `checkpoints` and ends in the same bytes.
+
+        Args:
+            pixels: (N, 224, 224, 3) tiles as the classifier takes them; may be an `np.memmap`.
+            tissue: (N,) index into the spec's tissues.
+            slide: Slide of each tile.
+            params: As of `train`.
+            seed: As of `train`.
+            folder: As of `train`, which is called with it next.
+            checkpoints: As of `train`.
+            progress: As of `train`.
+
+        Raises:
+            ValueError: The tiles cannot define the classifier; says what is wrong.
+        """
+
+    def classifier(self, folder: Path) -> nn.Module:
+        """Return the classifier trained into `folder` as it ships, in evaluation mode."""

@@ -7,13 +7,8 @@ ends in the same weights as one that was not: nothing random has to be saved.
 from __future__ import annotations
 
 import math
-<<<<<<< HEAD
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-=======
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
->>>>>>> hist-b
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -345,7 +340,6 @@ class _Run:
         return FittedNetwork(self.best, self.best_epoch, tuple(self.training_losses), tuple(self.tuning_losses), scores)
 
 
-<<<<<<< HEAD
 def resolved(params: Params) -> Params:
     """Return parameters with the precision that this machine computes in, where they leave it to the machine.
 
@@ -359,7 +353,8 @@ def resolved(params: Params) -> Params:
         found = torch.cpu.get_capabilities()
         native = bool(found.get("avx512_bf16") or found.get("amx_bf16"))
     return replace(params, precision="bf16" if native else "fp32")
-=======
+
+
 def _optimiser(network: nn.Module, params: TrainingParams) -> torch.optim.Optimizer:
     rule, rate, decay = params.optimisation, params.learning_rate, params.weight_decay
     if rule.name == "sgd":
@@ -370,7 +365,6 @@ def _optimiser(network: nn.Module, params: TrainingParams) -> torch.optim.Optimi
 def _channels_last(array: NDArray[Any]) -> Tensor:
     tensor = torch.from_numpy(array)
     return tensor.permute(0, 2, 3, 1).contiguous() if tensor.ndim == 4 else tensor
->>>>>>> hist-b
 
 
 def placed(network: nn.Module, device: torch.device) -> nn.Module:

@@ -16,7 +16,7 @@ from models import MODELS
 from models.runtime import OnnxModel
 from models.spec import ModelSpec, TensorSpec, load_dotted
 from pipelines.layout import artifact_folder, cohort_folder, predictions_table, training_folder
-from pipelines.names import require_cohort_folder
+from pipelines.names import one_of, require_cohort_folder
 from pipelines.params import load_params
 from pipelines.patients import PreparedPatient, prepared_patients, stack_inputs
 from pipelines.progress import LineProgress
@@ -119,6 +119,9 @@ def explain(model: str, cohort_name: str, asked: Sequence[str], output: Path) ->
     """
     require_replaceable(output)
     subject = _subject(model, cohort_name, asked)
+    if subject.spec.maps_path is None:
+        expected = one_of(model, (spec.name for spec in MODELS.values() if spec.maps_path is not None))
+        raise InputError(model, "a model that reads slides", expected, "Its tile maps show what it read.")
     declared: tuple[ScoreMap, ...] = load_dotted(subject.spec.maps_path)(subject.folder)
     choice = chosen_patients(subject, declared, asked)
     of_choice = subject.cohort.patients[subject.cohort.patients["patient_id"].isin(choice.patients)]

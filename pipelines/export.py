@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from models import MODELS
 from models.onnx_export import parity
-from models.spec import ModelSpec, load_dotted
+from models.spec import ModelSpec, TileReading, load_dotted
 from pipelines.layout import artifact_folder, cohort_folder, parity_file, training_folder
 from pipelines.params import load_params
 from pipelines.patients import PreparedPatient, prepared_patients, stack_inputs
+from pipelines.slides import CLASSIFIER, annotated_patients, labelled_tiles
 from pipelines.stage import run_stage
 from pipelines.writing import whole_folder
 from registry.artefact import read_artefact, write_manifest
@@ -24,6 +26,7 @@ from validation.documents import read_json, write_json
 from validation.errors import InputError
 
 PARITY_PATIENTS = 16
+TILES = "tiles"  # input of a tile classifier
 METHOD = (
     "torch eager against ONNX Runtime, CPU, same inputs, largest absolute difference per output, null where a value is "
     "not finite"
@@ -61,18 +64,32 @@ def _trained(model: str, name: str) -> dict[str, Any]:
     return document
 
 
-def parity_inputs(cohort: Cohort, spec: ModelSpec) -> dict[str, NDArray[np.float32]]:
-    """Inputs of the first development patients that can be processed; the last without covariates: missing values."""
+def parity_inputs(cohort: Cohort, spec: ModelSpec, folder: Path | None = None) -> dict[str, NDArray[np.float32]]:
+    """Inputs of the first development patients that can be processed; the last without covariates: missing values.
+
+    Args:
+        cohort: The development cohort.
+        spec: Of the model.
+        folder: That ships, with the tile classifier of a model that reads slides.
+    """
     kept: list[PreparedPatient] = []
     for start in range(0, len(cohort.patients), PARITY_PATIENTS):
         part = replace(cohort, patients=cohort.patients.iloc[start : start + PARITY_PATIENTS])
-        kept += [patient for patient in prepared_patients(part, spec) if patient.inputs is not None]
+        stream = prepared_patients(part, spec, networks=folder)
+        kept += [patient for patient in stream if patient.inputs is not None]
         if len(kept) >= PARITY_PATIENTS:
             break
     inputs = stack_inputs(kept[:PARITY_PATIENTS])
     if "covariates" in inputs:
         inputs["covariates"][-1] = np.nan
     return inputs
+
+
+def parity_tiles(cohort: Cohort, image: str, tiles: TileReading) -> NDArray[np.uint8]:
+    """Annotated tiles of the first annotated slide, spread evenly over them."""
+    row = cohort.patients[annotated_patients(cohort, tiles)].iloc[0].to_dict()
+    found = [pixels for pixels, _ in labelled_tiles(cohort, row, image, tiles)]
+    return np.stack([found[index] for index in np.linspace(0, len(found) - 1, PARITY_PATIENTS).astype(int)])
 
 
 def export(model: str) -> None:
@@ -85,8 +102,13 @@ def export(model: str) -> None:
         system.export(training_folder(model), folder, says)
         write_manifest(folder)
     artefact = read_artefact(artifact_folder(model))
-    inputs = parity_inputs(load_cohort(cohort_folder(entry.development)), spec)
+    cohort = load_cohort(cohort_folder(entry.development))
+    inputs = parity_inputs(cohort, spec, artefact.folder)
     differences = parity(system.signature(training_folder(model)), artefact.folder / "model.onnx", inputs)
+    if spec.tiles is not None:
+        classifier = system.classifier(training_folder(model))
+        tiles = {TILES: parity_tiles(cohort, spec.images[0].name, spec.tiles)}
+        differences |= parity(classifier, artefact.folder / CLASSIFIER, tiles)
     write_json(
         parity_file(model),
         {

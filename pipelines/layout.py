@@ -35,6 +35,11 @@ def checkpoint_folder(model: str) -> Path:
     return Path("checkpoints") / model
 
 
+def tile_map_folder() -> Path:
+    """Tile maps of the slides that were read, by digest; local, what an interrupted reading goes on from."""
+    return Path("checkpoints") / "tile_maps"
+
+
 def explanation_folder(model: str, cohort: str) -> Path:
     """Pictures, arrays and document of the maps of some patients; local, never an input of anything else."""
     return Path("explanations") / model / cohort

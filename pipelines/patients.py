@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models import MODELS
 from models.spec import ModelSpec, PreprocessingError
+from pipelines.slides import Reader, checked_sha256, resolution_given
 from validation.cohort import Cohort
 from validation.digests import bytes_sha256, path_sha256
 from validation.errors import InputError
@@ -78,33 +79,67 @@ def _check_grids(cohort: Cohort, row: Mapping[str, Any], spec: ModelSpec, volume
             raise InputError(where, found, f"the grid of {image.mask}", "Deliver image and mask on one grid.")
 
 
-def _prepare(architecture: str, cohort: Cohort, row: dict[str, Any]) -> PreparedPatient:
+def _volumes(cohort: Cohort, row: Mapping[str, Any], spec: ModelSpec) -> dict[str, Volume]:
+    """Read the volumes and masks of one patient, each once."""
+    volumes: dict[str, Volume] = {}
+    for image in spec.images:
+        volumes[image.name] = _read(cohort, row, image.name)
+        if image.mask and image.mask not in volumes:
+            volumes[image.mask] = _read(cohort, row, image.mask, mask=True)
+    _check_grids(cohort, row, spec, volumes)
+    return volumes
+
+
+def _tile_maps(cohort: Cohort, row: Mapping[str, Any], spec: ModelSpec, reader: Reader) -> dict[str, Any]:
+    """Read the slides of one patient."""
+    maps = {}
+    for image in spec.images:
+        path = cohort.folder / str(row[f"{image.name}_path"])
+        sha256 = checked_sha256(path, str(row[f"{image.name}_sha256"]))
+        maps[image.name] = reader.read(path, sha256, resolution_given(row))
+    return maps
+
+
+def _prepare(architecture: str, cohort: Cohort, reader: Reader | None, row: dict[str, Any]) -> PreparedPatient:
     spec = MODELS[architecture]
     patient = str(row["patient_id"])
     try:
-        volumes = {}
-        for image in spec.images:
-            volumes[image.name] = _read(cohort, row, image.name)
-            if image.mask and image.mask not in volumes:
-                volumes[image.mask] = _read(cohort, row, image.mask, mask=True)
-        _check_grids(cohort, row, spec, volumes)
-        return PreparedPatient(patient, spec.prepare(volumes, row), None)
+        images = _volumes(cohort, row, spec) if reader is None else _tile_maps(cohort, row, spec, reader)
+        return PreparedPatient(patient, spec.prepare(images, row), None)
     except (InputError, PreprocessingError) as error:
         return PreparedPatient(patient, None, str(error).replace(f"{cohort.folder}{os.sep}", ""))
 
 
-def prepared_patients(cohort: Cohort, spec: ModelSpec, progress: Progress | None = None) -> Iterator[PreparedPatient]:
+def prepared_patients(
+    cohort: Cohort, spec: ModelSpec, progress: Progress | None = None, *, networks: Path | None = None
+) -> Iterator[PreparedPatient]:
     """Yield every patient of the cohort in table order; up to eight processes read ahead, memory stays bounded.
 
-    A patient whose images cannot be read or processed is yielded with the reason, never dropped.
+    A patient whose images cannot be read or processed is yielded with the reason, never dropped. A slide that was read
+    before with the same classifier is not read again, so that an interrupted call goes on where it was.
+
+    Args:
+        cohort: The patients.
+        spec: Of the model.
+        progress: Told how many are done.
+        networks: Training or artefact folder with the tile classifier; of a model that reads slides only.
+
+    Raises:
+        ValueError: A model that reads slides, and no folder.
     """
     from joblib import Parallel, delayed
 
     cohort = replace(cohort, folder=cohort.folder.resolve())  # worker processes keep the folder they started in
     rows = cohort.patients.to_dict("records")
     jobs = min(os.cpu_count() or 1, 8)
-    parallel = Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=4 * jobs, batch_size=8)
-    stream = parallel(delayed(_prepare)(spec.name, cohort, row) for row in rows)
+    reader = None
+    if spec.tiles is not None:
+        if networks is None:
+            raise ValueError(f"{spec.name} reads slides: name the folder of its tile classifier")
+        reader = Reader.of(spec.tiles, networks)
+    batch = 8 if reader is None else 1  # a slide takes seconds, a volume milliseconds
+    parallel = Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=4 * jobs, batch_size=batch)
+    stream = parallel(delayed(_prepare)(spec.name, cohort, reader, row) for row in rows)
     for done, patient in enumerate(stream, start=1):
         if progress:
             progress(done, len(rows))

@@ -61,7 +61,8 @@ def predict_cohort(artefact: Artefact, cohort: Cohort) -> pd.DataFrame:
     """
     spec = MODELS[artefact.contract["architecture"]]
     network = OnnxModel(artefact.folder / "model.onnx")
-    stream = prepared_patients(cohort, spec, LineProgress(f"predicting {cohort.meta.name}"))
+    progress = LineProgress(f"predicting {cohort.meta.name}")
+    stream = prepared_patients(cohort, spec, progress, networks=artefact.folder)
     rows: list[dict[str, Any]] = []
     while batch := list(islice(stream, BATCH)):
         rows.extend(_batch_rows(spec, network, batch))

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,12 +15,14 @@ import numpy as np
 
 from models import MODELS
 from models.spec import ModelSpec, load_dotted
-from models.system import DevelopmentSet, FollowUp, System
+from models.system import DevelopmentSet, FollowUp
 from pipelines.layout import PARAMS, checkpoint_folder, cohort_folder, training_folder
 from pipelines.params import load_params, require_role
 from pipelines.patients import prepared_patients, stack_inputs
 from pipelines.progress import LineProgress, TrainingProgress
+from pipelines.slides import annotated_patients
 from pipelines.stage import run_stage
+from pipelines.tiles import gathered_tiles
 from pipelines.writing import whole_folder
 from registry.tracking import track_training
 from validation.cohort import Cohort, binary_endpoint, endpoint_in_months, load_cohort, load_outcomes
@@ -28,13 +31,22 @@ from validation.documents import write_json
 from validation.errors import InputError
 
 EXCLUDED_SHARE_MAX = 0.1  # beyond it, the patients left are not the cohort
+TAUGHT = "the tile classifier was trained on this patient's slide"
 
 
-def development_set(cohort: Cohort, spec: ModelSpec) -> tuple[DevelopmentSet, dict[str, str]]:
+def development_set(
+    cohort: Cohort, spec: ModelSpec, networks: Path | None = None
+) -> tuple[DevelopmentSet, dict[str, str]]:
     """Read and pre-process a development cohort with its outcomes.
 
+    Args:
+        cohort: The patients. Those whose slide has taught the tile classifier are left out: the others' slides are
+            read by a classifier that has not seen them, as external ones are.
+        spec: Of the model.
+        networks: Folder of the tile classifier; of a model that reads slides only.
+
     Returns:
-        The patients that could be processed, and the reasons of those that could not.
+        The patients that could be processed, and the reasons of those that could not or were left out.
 
     Raises:
         InputError: The cohort is not for development, lacks the endpoint, or more than 10 % of its patients could not
@@ -48,7 +60,13 @@ def development_set(cohort: Cohort, spec: ModelSpec) -> tuple[DevelopmentSet, di
             "Never train on another cohort.",
         )
     outcomes = load_outcomes(cohort).set_index("patient_id")
-    patients = list(prepared_patients(cohort, spec, LineProgress(f"reading {cohort.meta.name}")))
+    taught = (
+        np.zeros(len(cohort.patients), dtype=bool) if spec.tiles is None else annotated_patients(cohort, spec.tiles)
+    )
+    set_apart = dict.fromkeys(cohort.patients.loc[taught, "patient_id"], TAUGHT)
+    cohort = replace(cohort, patients=cohort.patients[~taught])
+    stream = prepared_patients(cohort, spec, LineProgress(f"reading {cohort.meta.name}"), networks=networks)
+    patients = list(stream)
     kept = [p for p in patients if p.inputs is not None]
     excluded = {p.patient_id: str(p.reason) for p in patients if p.inputs is None}
     if len(excluded) > EXCLUDED_SHARE_MAX * len(patients):
@@ -63,7 +81,7 @@ def development_set(cohort: Cohort, spec: ModelSpec) -> tuple[DevelopmentSet, di
         event = outcomes.loc[ids, endpoint.event].to_numpy(dtype=bool)
         follow_up[name] = FollowUp(event, outcomes.loc[ids, endpoint.time].to_numpy(dtype=np.float64))
     labels = {name: outcomes.loc[ids, _label(cohort, name)].to_numpy(dtype=np.float64) for name in spec.labels}
-    return DevelopmentSet(tuple(ids), stack_inputs(kept), follow_up, labels), excluded
+    return DevelopmentSet(tuple(ids), stack_inputs(kept), follow_up, labels), set_apart | excluded
 
 
 def _label(cohort: Cohort, name: str) -> str:
@@ -98,22 +116,32 @@ def train(model: str) -> None:
     entry = params.model(model)
     require_role(entry.architecture, entry.development)
     spec = MODELS[entry.architecture]
-    system: System = load_dotted(spec.system_path)
+    system = load_dotted(spec.system_path)
     training = resolved(params.training_params(model, system.params_class))
     cohort = load_cohort(cohort_folder(entry.development))
-    development, excluded = development_set(cohort, spec)
     facts = {**params.training(model), "seed": params.seed, "cohort": entry.development}
-    digests = {"development_sha256": development.digest()}
-    with _output(model) as folder, track_training(model, facts, digests) as tracker:
-        progress = TrainingProgress(tracker)
+    with _output(model) as folder, track_training(model, facts, _digests(cohort)) as tracker:
+        progress, checkpoints = TrainingProgress(tracker), checkpoint_folder(model)
+        where = f"{cohort.folder}, {PARAMS} profiles.{params.profile}.training.{model}"
+        if spec.tiles is not None:
+            tiles = gathered_tiles(cohort, spec.images[0].name, spec.tiles, checkpoints / "tiles.pixels")
+            with _defining(where):
+                system.train_tiles(*tiles, training, params.seed, folder, checkpoints, progress)
+        development, excluded = development_set(cohort, spec, folder)
         progress.message(f"{model}: {len(development.patient_ids)} patients, {len(excluded)} excluded")
         write_json(folder / "development.json", _development(cohort, excluded))
-        try:
-            system.train(development, training, params.seed, folder, checkpoint_folder(model), progress)
-        except ValueError as error:
-            where = f"{cohort.folder}, {PARAMS} profiles.{params.profile}.training.{model}"
-            expected = "patients and parameters that define the model"
-            raise InputError(where, str(error), expected, "Correct what is named.") from error
+        with _defining(where):
+            system.train(development, training, params.seed, folder, checkpoints, progress)
+
+
+@contextmanager
+def _defining(where: str) -> Iterator[None]:
+    """Say what could not be trained on patients and parameters that do not define a model."""
+    try:
+        yield
+    except ValueError as error:
+        expected = "patients and parameters that define the model"
+        raise InputError(where, str(error), expected, "Correct what is named.") from error
 
 
 def _development(cohort: Cohort, excluded: dict[str, str]) -> dict[str, Any]:
@@ -122,9 +150,12 @@ def _development(cohort: Cohort, excluded: dict[str, str]) -> dict[str, Any]:
         "cohort": cohort.meta.name,
         "synthetic": cohort.meta.synthetic,
         "excluded": excluded,
-        "patients_sha256": file_sha256(cohort.folder / cohort.meta.tables["patients"]),
-        "outcomes_sha256": file_sha256(cohort.folder / cohort.meta.tables["outcomes"]),
+        **_digests(cohort),
     }
+
+
+def _digests(cohort: Cohort) -> dict[str, str]:
+    return {f"{name}_sha256": file_sha256(cohort.folder / file) for name, file in sorted(cohort.meta.tables.items())}
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from models.spec import ImageInput, ModelSpec, TensorSpec
+from models.spec import ImageInput, ModelSpec, TensorSpec, TileReading
 
 TISSUES = ("BACK", "DEB", "HEP", "LYM", "MUC", "STR", "TUM")  # index = class of the classifier
 ORGANISED = ("STR", "LYM", "HEP", "MUC", "DEB")  # tissues that give features
@@ -139,5 +139,11 @@ SPEC = ModelSpec(
     ),
     prepare_path="models.histology_spatial_survival.inputs:prepare",
     system_path="models.histology_spatial_survival.system:SYSTEM",
-    maps_path="models.maps.histology_spatial_survival:maps",
+    maps_path=None,
+    tiles=TileReading(
+        annotations="annotations",
+        tissues=TISSUES,
+        read_path="models.histology_spatial_survival.inputs:read",
+        tiles_path="models.histology_spatial_survival.reading:tiles_at",
+    ),
 )

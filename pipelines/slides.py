@@ -1,0 +1,117 @@
+"""From whole-slide images to what a network takes of them: the one way to tile maps, and to tiles to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.spec import TileReading, load_dotted
+from pipelines.layout import tile_map_folder
+from validation.annotations import annotated_tiles, read_annotations
+from validation.digests import file_sha256
+from validation.errors import InputError
+from validation.slides import open_slide
+
+if TYPE_CHECKING:
+    from validation.cohort import Cohort
+
+CLASSIFIER = "tiles.onnx"
+MPP_GIVEN = "mpp_given"  # column of the resolution of a slide whose file does not say it
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How the slides of a cohort are read.
+
+    Attributes:
+        tiles: What the model says of it.
+        classifier: ONNX file of the tile classifier.
+        classifier_sha256: Digest of that file.
+        finished: Folder of the maps of slides that were read; one that is there is not read again.
+    """
+
+    tiles: TileReading
+    classifier: Path
+    classifier_sha256: str
+    finished: Path
+
+    @classmethod
+    def of(cls, tiles: TileReading, folder: Path) -> Self:
+        """Return the reader with the classifier in a training or artefact folder."""
+        classifier = (folder / CLASSIFIER).resolve()  # worker processes keep the folder they started in
+        return cls(tiles, classifier, file_sha256(classifier), tile_map_folder().resolve())
+
+    def read(self, path: Path, sha256: str, mpp_given: float | None) -> Any:
+        """Return the tile map of one slide whose digest has been checked.
+
+        Raises:
+            InputError: The slide cannot be read.
+            PreprocessingError: It shows too little to be read.
+        """
+        read = load_dotted(self.tiles.read_path)
+        with open_slide(path, mpp_given) as slide:
+            return read(slide, sha256, self.classifier, self.classifier_sha256, self.finished)
+
+
+def checked_sha256(path: Path, expected: str) -> str:
+    """Return the digest of a slide, if it is the one that the patient table names.
+
+    Raises:
+        InputError: It is another, or the file cannot be read.
+    """
+    try:
+        found = file_sha256(path)
+    except OSError as error:
+        found_instead = f"nothing that can be read ({error.strerror})"
+        raise InputError(str(path), found_instead, "a whole-slide image", "Deliver the image.") from error
+    if found != expected:
+        wanted = f"{expected} as in the patient table"
+        raise InputError(str(path), f"sha256 {found}", wanted, "Deliver the image again, or correct the table.")
+    return found
+
+
+def resolution_given(row: Mapping[str, Any]) -> float | None:
+    """Return the resolution that the patient table gives a slide, None if it leaves it to the file."""
+    value = row[MPP_GIVEN]
+    return None if value is None or np.isnan(value) else float(value)
+
+
+def annotated_patients(cohort: Cohort, tiles: TileReading) -> NDArray[np.bool_]:
+    """Return whether each patient of a cohort, in table order, has an annotated slide."""
+    return cohort.patients[f"{tiles.annotations}_path"].notna().to_numpy(dtype=np.bool_)
+
+
+def positions_by_tissue(cohort: Cohort, row: Mapping[str, Any], image: str, tiles: TileReading) -> NDArray[np.int8]:
+    """Return the tissue that a pathologist named for every tile of a patient's slide, -1 for none, (rows, columns).
+
+    Raises:
+        InputError: Slide or annotations cannot be read, are not those of the table, or do not fit together.
+    """
+    path = cohort.folder / str(row[f"{image}_path"])
+    areas = cohort.folder / str(row[f"{tiles.annotations}_path"])
+    checked_sha256(areas, str(row[f"{tiles.annotations}_sha256"]))
+    with open_slide(path, resolution_given(row)) as slide:
+        return annotated_tiles(read_annotations(areas, tiles.tissues, slide), slide)
+
+
+def labelled_tiles(
+    cohort: Cohort, row: Mapping[str, Any], image: str, tiles: TileReading
+) -> Iterator[tuple[NDArray[np.uint8], int]]:
+    """Yield the annotated tiles of a slide as the classifier takes them, (224, 224, 3), with the index of their tissue.
+
+    Raises:
+        InputError: As `positions_by_tissue`.
+        PreprocessingError: The slide shows too little to be read.
+    """
+    path = cohort.folder / str(row[f"{image}_path"])
+    checked_sha256(path, str(row[f"{image}_sha256"]))
+    named = positions_by_tissue(cohort, row, image, tiles)
+    positions = [(int(r), int(c)) for r, c in np.argwhere(named >= 0)]
+    with open_slide(path, resolution_given(row)) as slide:
+        for tile in load_dotted(tiles.tiles_path)(slide, positions):
+            yield tile.pixels, int(named[tile.position])
