@@ -84,7 +84,7 @@ SLIDE_SCANNERS: Mapping[str, SlideScanner] = {
 }
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # both centres, 40 MB each
 def canvases(scanner: SlideScanner) -> NDArray[np.uint16]:
     """Render every texture once: what a process cuts its slides from.
 
