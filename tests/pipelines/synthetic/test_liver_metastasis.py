@@ -135,7 +135,7 @@ def test_survival_and_follow_up_are_near_the_published_ones(with_slides: WithSli
 
 
 def test_the_slide_tells_what_the_paper_says_it_tells(with_slides: WithSlides) -> None:
-    """The hazard ratio of a high score lies in the published interval; its C is near the published 0.62; signs agree."""
+    """The hazard ratio of a high score lies in the published interval, its C is near 0.62, the signs agree."""
     _, cohort = with_slides
     oracle, time, event = cohort.oracle, cohort.outcomes["os_time_months"], cohort.outcomes["os_event"]
     table = pd.DataFrame({"high": oracle["sof_high"].astype(float), "t": time, "e": event})
@@ -148,7 +148,7 @@ def test_the_slide_tells_what_the_paper_says_it_tells(with_slides: WithSlides) -
 
 
 def test_the_oracle_holds_the_true_features(with_slides: WithSlides) -> None:
-    """Every patient has them but the few with too little tumour; risks rise with the horizon; cut-offs are near medians."""
+    """All but the few with too little tumour have them; risks rise with the horizon; cut-offs are near medians."""
     _, cohort = with_slides
     oracle = cohort.oracle
     missing = oracle[list(FEATURES)].isna()
