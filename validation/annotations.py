@@ -21,7 +21,7 @@ from validation.slides import MPP, TILE_PX
 
 NONE = -1
 INSIDE_MIN = 0.95  # share of a tile that must lie in its tissue; at most the rest may lie in another
-SAMPLES = 16  # points per side of a tile at which it is decided what lies inside: 7 um apart
+SAMPLES = 32  # points per side of a tile at which it is decided what lies inside: 3.5 um apart
 _DRAW = "Correct the annotation in QuPath and export it again as GeoJSON."
 
 Ring = NDArray[np.float64]
@@ -115,7 +115,7 @@ def annotated_tiles(annotations: Annotations, slide: Extent) -> NDArray[np.int8]
 
     A tile is 224 x 224 pixels at 0.5 um/px, counted from the slide's upper left corner; the partial ones at the right
     and lower edge are left out. It has a tissue if at least 95 % of it lies in areas of that tissue and at most 5 % in
-    areas of any other, counted at 16 x 16 points of the tile: a line drawn a little too short costs no tile, and a tile
+    areas of any other, counted at 32 x 32 points of the tile: a line drawn a little too short costs no tile, and a tile
     on which two areas disagree is none. Areas of one tissue may overlap and are counted once; where the rings of one
     polygon overlap they cut each other out (even-odd rule), which is what makes holes.
 

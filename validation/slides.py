@@ -218,7 +218,7 @@ def open_slide(path: Path, mpp_given: float | None = None) -> Slide:
         slide = Slide(path, handle, _resolution(handle.properties, mpp_given, str(path)))
         if (longest := max(slide.level0_px) * slide.mpp / 1000) > LONGEST_MM:
             remedy = "Correct the resolution, or deliver the slide itself."
-            raise InputError(str(path), f"{longest:.0f} mm of tissue", f"at most {LONGEST_MM:g} mm", remedy)
+            raise InputError(str(path), f"{longest:.3g} mm along one side", f"at most {LONGEST_MM:g} mm", remedy)
         handle.set_cache(OpenSlideCache(CACHE_BYTES))
     except InputError:
         handle.close()
