@@ -22,11 +22,14 @@ GLASS = -1
 SIDES_TILES, SIDES_SHARES = (12, 13, 14), (0.4, 0.4, 0.2)
 SHIFT = (0.15, 0.40)  # of the tumour's middle from that of the slide, as a share of half its side
 OUTLINE_EXPONENT, OUTLINE_SHARE, OUTLINE_WAVES = 5.0, 0.985, 0.035
-TUMOUR_TILES, TUMOUR_LOG_SD = 76.0, 0.12
+TUMOUR_TILES, TUMOUR_LOG_SD = 68.0, 0.14
+STRETCH, BODY_WAVES, NECROSIS_WAVES = (0.0, 0.25), 0.10, 0.8  # of the tumour's shape; of the debris in it
 DEBRIS_TILES, DEBRIS_LOG_SD, DEBRIS_BOUNDS = 9.0, 0.75, (0.5, 26.0)
 MUCUS_TILES, MUCUS_LOG_SD, MUCUS_BOUNDS = 6.0, 0.6, (0.5, 14.0)
 LYMPHOCYTE_TILES, LYMPHOCYTE_LOG_SD, LYMPHOCYTE_BOUNDS = 8.0, 0.65, (0.8, 22.0)
-FAT_TILES, FAT_LOG_SD = 11.0, 0.3
+FAT_TILES, FAT_LOG_SD, FAT_BOUNDS = 11.0, 0.3, (3.0, 25.0)
+FAT_ANGLE = (0.5, 2 * np.pi - 0.5)  # from where the liver lies, radians
+BAND_SHARE, AGGREGATES_FROM_TILES = (0.4, 0.95), 2.0  # of the lymphocytes at the margin; the others lie beyond
 NECROSIS_DEPTH_TILES = 0.7  # living tumour around the debris, so that the tumour stays in one piece
 POOL_DEPTH_TILES = 0.25
 RIM_TILES, RIM_ON_MARGIN, RIM_WAVES, RIM_MAX_TILES = 0.62, 0.60, 0.25, 1.3
@@ -66,6 +69,36 @@ def growth_pattern(z_margin: NDArray[np.float64]) -> NDArray[np.str_]:
     return np.array(GROWTH_PATTERNS)[np.digitize(z_margin, (PUSHING_ABOVE, REPLACEMENT_ABOVE))]
 
 
+@dataclass(frozen=True, eq=False)
+class _Glass:
+    """An empty slide: where its cells lie, and the generator that fills it.
+
+    Attributes:
+        shape: (rows, columns) of cells.
+        rng: Sizes, shapes, places.
+        up: Row of each cell from -1 to 1, shape (rows, 1).
+        right: Column of each cell from -1 to 1, shape (1, columns).
+    """
+
+    shape: tuple[int, int]
+    rng: np.random.Generator
+    up: Field
+    right: Field
+
+    def noise(self, step_tiles: float) -> Field:
+        """Return smooth standard normals with structures of about `step_tiles`."""
+        return smooth_noise(self.rng, self.shape, step_tiles * CELLS_PER_TILE)
+
+    def towards(self, angle: float) -> Field:
+        """Return how far each cell lies from the middle in a direction, in half sides of the slide."""
+        return np.asarray(self.up * np.cos(angle) + self.right * np.sin(angle))
+
+    def outline(self) -> Field:
+        """Return a distance from the middle that is 1 at the edges, with rounded corners."""
+        total = np.abs(self.up) ** OUTLINE_EXPONENT + np.abs(self.right) ** OUTLINE_EXPONENT
+        return np.asarray(total ** (1 / OUTLINE_EXPONENT))
+
+
 def draw_layout(biology: Mapping[str, float], rng: np.random.Generator) -> Layout:
     """Arrange the tissues of one slide.
 
@@ -76,59 +109,55 @@ def draw_layout(biology: Mapping[str, float], rng: np.random.Generator) -> Layou
     """
     whole = CELLS_PER_TILE * rng.choice(SIDES_TILES, 2, p=SIDES_SHARES)
     shape = (int(whole[0] + rng.integers(CELLS_PER_TILE)), int(whole[1] + rng.integers(CELLS_PER_TILE)))
-    pattern = str(growth_pattern(np.array(biology["z_margin"])))
+    up, right = (np.linspace(1 / size - 1, 1 - 1 / size, size, dtype=np.float32) for size in shape)
+    glass = _Glass(shape, rng, up[:, None], right[None, :])
+    tissue = glass.outline() + OUTLINE_WAVES * glass.noise(2.5) < OUTLINE_SHARE
+    away = rng.uniform(0, 2 * np.pi)  # the liver lies on the side that the tumour leaves
+    metastasis = _metastasis(glass, tissue, biology, away)
+    cells = np.where(tissue, TISSUES.index("STR"), GLASS).astype(np.int8)
+    distance = (distance_transform_edt(~metastasis["TUM"]) / CELLS_PER_TILE).astype(np.float32)
+    around = _surroundings(glass, tissue & ~metastasis["TUM"], distance, biology, away)
+    for name, mask in (around | metastasis).items():
+        cells[mask] = TISSUES.index(name)
+    return Layout(cells)
 
-    def noise(step_tiles: float) -> Field:
-        return smooth_noise(rng, shape, step_tiles * CELLS_PER_TILE)
 
-    up, right = (
-        ((np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1).reshape(form)
-        for size, form in zip(shape, ((-1, 1), (1, -1)), strict=True)
-    )
-    outline = (np.abs(up) ** OUTLINE_EXPONENT + np.abs(right) ** OUTLINE_EXPONENT) ** (1 / OUTLINE_EXPONENT)
-    tissue = outline + OUTLINE_WAVES * noise(2.5) < OUTLINE_SHARE
-
+def _metastasis(glass: _Glass, tissue: Mask, biology: Mapping[str, float], away: float) -> dict[str, Mask]:
+    """Return the tumour as a whole, then the debris and the mucus in it."""
+    rng, pattern = glass.rng, str(growth_pattern(np.array(biology["z_margin"])))
     debris = _tiles(rng, DEBRIS_TILES, DEBRIS_LOG_SD, DEBRIS_BOUNDS, biology["z_debris"])
     mucus = _tiles(rng, MUCUS_TILES, MUCUS_LOG_SD, MUCUS_BOUNDS)
     living = TUMOUR_TILES * exp(TUMOUR_LOG_SD * rng.standard_normal())
-    angle, stretch = rng.uniform(0, np.pi), rng.uniform(0.0, 0.25)
-    away, shift = rng.uniform(0, 2 * np.pi), rng.uniform(*SHIFT)  # the liver lies on the side that the tumour leaves
-    centre = -shift * np.array([np.cos(away), np.sin(away)], dtype=np.float32)
-    along, across = up - centre[0], right - centre[1]
-    radius2 = along**2 + across**2 + stretch * (along * np.cos(angle) + across * np.sin(angle)) ** 2
-    body = -np.sqrt(radius2) + 0.10 * noise(2.2) + ROUGHNESS[pattern] * noise(0.6)
+    angle, stretch, shift = rng.uniform(0, np.pi), rng.uniform(*STRETCH), rng.uniform(*SHIFT)
+    along, across = glass.up + shift * np.cos(away), glass.right + shift * np.sin(away)
+    radius = np.sqrt(along**2 + across**2 + stretch * (along * np.cos(angle) + across * np.sin(angle)) ** 2)
+    body = -radius + BODY_WAVES * glass.noise(2.2) + ROUGHNESS[pattern] * glass.noise(0.6)
     tumour = _highest(body, tissue, living + debris + mucus)
+    depth = distance_transform_edt(tumour) / CELLS_PER_TILE
+    necrosis = _highest(depth + NECROSIS_WAVES * glass.noise(2.0), tumour & (depth > NECROSIS_DEPTH_TILES), debris)
+    pools = _highest(glass.noise(3.0), tumour & ~necrosis & (depth > POOL_DEPTH_TILES), mucus)
+    return {"TUM": tumour, "DEB": necrosis, "MUC": pools}
 
-    inside = distance_transform_edt(tumour) / CELLS_PER_TILE
-    necrosis = _highest(inside + 0.8 * noise(2.0), tumour & (inside > NECROSIS_DEPTH_TILES), debris)
-    pools = _highest(noise(3.0), tumour & ~necrosis & (inside > POOL_DEPTH_TILES), mucus)
-    outside = tissue & ~tumour
-    distance = (distance_transform_edt(~tumour) / CELLS_PER_TILE).astype(np.float32)
-    rim = np.clip(RIM_TILES - RIM_ON_MARGIN * biology["z_margin"], 0, RIM_MAX_TILES) + RIM_WAVES * noise(2.5)
+
+def _surroundings(
+    glass: _Glass, outside: Mask, distance: Field, biology: Mapping[str, float], away: float
+) -> dict[str, Mask]:
+    """Return liver, fat and lymphocytes around the tumour, `distance` tiles from it; what none takes is stroma."""
+    rng, z_margin = glass.rng, biology["z_margin"]
+    rim = np.clip(RIM_TILES - RIM_ON_MARGIN * z_margin, 0, RIM_MAX_TILES) + RIM_WAVES * glass.noise(2.5)
     rim = np.where(rim < NO_RIM_TILES, 0, rim)
-
-    cells = np.full(shape, GLASS, np.int8)
-    cells[outside] = TISSUES.index("STR")
-    side = away + rng.uniform(0.5, 2 * np.pi - 0.5)
-    lean = up * np.cos(side) + right * np.sin(side)
-    fat = _highest(
-        0.7 * outline + lean + 0.1 * noise(3.0),
-        outside & (distance > FAT_FROM_TILES),
-        FAT_TILES * exp(FAT_LOG_SD * rng.standard_normal()),
-    )
+    corner = glass.towards(away + rng.uniform(*FAT_ANGLE)) + 0.7 * glass.outline() + 0.1 * glass.noise(3.0)
+    fat = _highest(corner, outside & (distance > FAT_FROM_TILES), _tiles(rng, FAT_TILES, FAT_LOG_SD, FAT_BOUNDS))
+    free = outside & ~fat
     lymphocytes = _tiles(rng, LYMPHOCYTE_TILES, LYMPHOCYTE_LOG_SD, LYMPHOCYTE_BOUNDS, biology["z_lymph"])
-    at_margin, patches = rng.uniform(0.4, 0.95), noise(2.2)
-    band = _highest(patches - 0.7 * np.abs(distance - rim - 0.7), outside & ~fat, at_margin * lymphocytes)
-    aggregates = _highest(patches, outside & ~fat & ~band & (distance > 2), (1 - at_margin) * lymphocytes)
-    near = outside & ~fat & (distance >= rim) & (distance < NEAR_TILES) & (rim < THIN_RIM_TILES)
-    far = outside & ~fat & (distance >= np.maximum(rim, NEAR_TILES))
-    liver = PARENCHYMA_TILES + PARENCHYMA_SD_TILES * biology["z_parenchyma"]
-    lean = up * np.cos(away) + right * np.sin(away)
-    parenchyma = _highest(noise(3.0) + lean, far, max(liver - PARENCHYMA_ON_MARGIN_TILES * biology["z_margin"], 0.0))
-    cells[near | parenchyma] = TISSUES.index("HEP")
-    for name, mask in (("BACK", fat), ("LYM", band | aggregates), ("TUM", tumour), ("DEB", necrosis), ("MUC", pools)):
-        cells[mask] = TISSUES.index(name)
-    return Layout(cells)
+    at_margin, patches = rng.uniform(*BAND_SHARE), glass.noise(2.2)
+    band = _highest(patches - 0.7 * np.abs(distance - rim - 0.7), free, at_margin * lymphocytes)
+    aggregates = _highest(patches, free & ~band & (distance > AGGREGATES_FROM_TILES), (1 - at_margin) * lymphocytes)
+    near = free & (distance >= rim) & (distance < NEAR_TILES) & (rim < THIN_RIM_TILES)
+    far = free & (distance >= np.maximum(rim, NEAR_TILES))
+    tiles = PARENCHYMA_TILES + PARENCHYMA_SD_TILES * biology["z_parenchyma"] - PARENCHYMA_ON_MARGIN_TILES * z_margin
+    parenchyma = _highest(glass.noise(3.0) + glass.towards(away), far, max(tiles, 0.0))
+    return {"HEP": near | parenchyma, "BACK": fat, "LYM": band | aggregates}
 
 
 def _tiles(

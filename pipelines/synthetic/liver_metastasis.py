@@ -44,7 +44,7 @@ NORMALS = (
 )
 ANNOTATED_FIRST = 8  # a cohort of any size has slides to learn tissues from
 CUT_TILES = 1.5  # a tile up to here is infiltrating
-CUT_OFFS = {"overall_deb": 0.060, "overall_lym": 0.047, "distal_hep": 0.055, "interaction_hep": 0.011}  # near medians
+CUT_OFFS = {"overall_deb": 0.060, "overall_lym": 0.050, "distal_hep": 0.060, "interaction_hep": 0.012}  # near medians
 SOF = {"overall_deb": 0.62, "overall_lym": -0.82, "distal_hep": -0.62, "interaction_hep": 0.58}
 SOF_HIGH_FROM = -0.5
 HAZARD = Hazard(

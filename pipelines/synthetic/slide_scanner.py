@@ -62,7 +62,7 @@ SLIDE_SCANNERS: Mapping[str, SlideScanner] = {
     "WSI1": SlideScanner(
         cell_px=28,
         haematoxylin=(1.10, 1.18, 0.50),
-        eosin=(0.15, 0.80, 0.28),
+        eosin=(0.13, 0.80, 0.35),
         lamp=(243.0, 243.0, 244.0),
         gamma=1.0,
         blur_um=0.35,
@@ -73,7 +73,7 @@ SLIDE_SCANNERS: Mapping[str, SlideScanner] = {
     "WSI2": SlideScanner(
         cell_px=30,
         haematoxylin=(1.12, 1.42, 0.86),
-        eosin=(0.20, 0.92, 0.46),
+        eosin=(0.20, 0.92, 0.50),
         lamp=(249.0, 246.0, 238.0),
         gamma=0.92,
         blur_um=0.55,
@@ -84,7 +84,7 @@ SLIDE_SCANNERS: Mapping[str, SlideScanner] = {
 }
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # both centres, 40 MB each
 def canvases(scanner: SlideScanner) -> NDArray[np.uint16]:
     """Render every texture once: what a process cuts its slides from.
 

@@ -108,7 +108,7 @@ def _walls(field: Field, spacing_um: float, width_um: float, jitter: float) -> t
     """Return cell walls (1 on the wall) of a mosaic of cells, and the cells' centres."""
     centres, coarse = field.points_um(spacing_um, jitter), 2
     grid = (np.mgrid[0 : field.size_px : coarse, 0 : field.size_px : coarse].reshape(2, -1).T + 0.5) * field.mpp
-    near, _ = cKDTree(centres, boxsize=[field.size_um, field.size_um]).query(grid % field.size_um, k=2)
+    near = np.asarray(cKDTree(centres, boxsize=np.full(2, field.size_um)).query(grid % field.size_um, k=2)[0])
     gap = (near[:, 1] - near[:, 0]).astype(np.float32).reshape(-(-field.size_px // coarse), -1)
     gap = np.repeat(np.repeat(gap, coarse, axis=0), coarse, axis=1)[: field.size_px, : field.size_px]
     return np.asarray(np.exp(-((gap / width_um) ** 2)), dtype=np.float32), centres

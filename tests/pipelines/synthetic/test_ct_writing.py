@@ -80,7 +80,7 @@ def test_same_bytes_whatever_the_number_of_processes(name: str, tmp_path: Path) 
 def test_the_provenance_names_the_paper() -> None:
     """Every disease says whose frequencies its cohorts have."""
     sources = {definition.disease.modality + definition.disease.source for definition in COHORTS}
-    assert sources == {"MRLiu et al. 2021", "CTCui et al. 2024", "CTHu et al. 2023"}
+    assert sources == {"MRLiu et al. 2021", "CTCui et al. 2024", "CTHu et al. 2023", "SMQi et al. 2023"}
 
 
 def test_the_prognosis_schema_is_the_colorectal_one_without_tsr() -> None:
