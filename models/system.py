@@ -112,8 +112,8 @@ class TrainingParams:
         folds: Folds of the cross-fitting, by patient.
         tuning_fraction: Share of a fold's training patients kept apart for early stopping; 0 for none: then every
             network is trained for all epochs. Stopping a short cosine schedule early costs more than it saves.
-        precision: "fp32", "bf16" for bfloat16 autocast, or "auto": bf16 where the machine computes with it natively,
-            else fp32. What a training records is the one it used.
+        precision: "fp32", "bf16" for bfloat16 autocast, or "auto": bf16 where the machine computes with it natively, else
+            fp32. What a training records is the one it used.
         threads: Threads of torch on the CPU; results are reproducible per number of threads.
         pretrained: Path of a local state dict to start from, or None.
     """
