@@ -143,8 +143,7 @@ class TrainingParams:
         folds: Folds of the cross-fitting, by patient.
         tuning_fraction: Share of a fold's training patients kept apart for early stopping; 0 for none: then every
             network is trained for all epochs. Stopping a short cosine schedule early costs more than it saves.
-        precision: "fp32", "bf16" for bfloat16 autocast, or "auto": bf16 where the machine computes with it natively,
-            else fp32. What a training records is the one it used.
+        precision: "fp32", or "bf16" for bfloat16 autocast.
         threads: Threads of torch on the CPU; results are reproducible per number of threads.
         pretrained: Path of a local state dict to start from, or None.
     """
@@ -180,7 +179,7 @@ class TrainingParams:
             "weight_decay": (self.weight_decay >= 0, "0 or more"),
             "folds": (self.folds >= 2, "at least 2"),
             "tuning_fraction": (0 <= self.tuning_fraction < 1, "0 <= tuning_fraction < 1"),
-            "precision": (self.precision in ("fp32", "bf16", "auto"), "fp32, bf16 or auto"),
+            "precision": (self.precision in ("fp32", "bf16"), "fp32 or bf16"),
             "threads": (self.threads >= 1, "at least 1"),
             "pretrained": (self.pretrained is None or self.width == 1, "null unless width is 1.0"),
         }

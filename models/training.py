@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +25,6 @@ from models.system import Progress, TrainingParams
 
 Output = Tensor | tuple[Tensor, ...]
 Rows = NDArray[np.intp]
-Params = TypeVar("Params", bound=TrainingParams)
 EVALUATION_BATCH = 64
 
 
@@ -107,17 +106,6 @@ class Trainer:
     checkpoints: Path
     origin: str
     progress: Progress
-
-    def __post_init__(self) -> None:
-        """Refuse a precision that does not say what is computed.
-
-        Raises:
-            ValueError: It is "auto".
-        """
-        if self.params.precision == "auto":
-            raise ValueError(
-                "training parameter precision: found 'auto', expected fp32 or bf16, as `resolved` gives it"
-            )
 
     def fit(
         self,
@@ -338,21 +326,6 @@ class _Run:
         """Return the result."""
         scores = tuple(np.asarray(epoch.numpy()) for epoch in self.scores)
         return FittedNetwork(self.best, self.best_epoch, tuple(self.training_losses), tuple(self.tuning_losses), scores)
-
-
-def resolved(params: Params) -> Params:
-    """Return parameters with the precision that this machine computes in, where they leave it to the machine.
-
-    Without instructions of its own for bfloat16 a processor takes longer with it than without.
-    """
-    if params.precision != "auto":
-        return params
-    if torch.cuda.is_available():
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        found = torch.cpu.get_capabilities()
-        native = bool(found.get("avx512_bf16") or found.get("amx_bf16"))
-    return replace(params, precision="bf16" if native else "fp32")
 
 
 def _optimiser(network: nn.Module, params: TrainingParams) -> torch.optim.Optimizer:

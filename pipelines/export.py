@@ -87,7 +87,8 @@ def parity_inputs(cohort: Cohort, spec: ModelSpec, folder: Path | None = None) -
 
 def parity_tiles(cohort: Cohort, image: str, tiles: TileReading) -> NDArray[np.uint8]:
     """Annotated tiles of the first annotated slide, spread evenly over them."""
-    row = cohort.patients[annotated_patients(cohort, tiles)].iloc[0].to_dict()
+    annotated = cohort.patients[annotated_patients(cohort, tiles)]
+    row = dict(zip(annotated.columns, annotated.iloc[0], strict=True))
     found = [pixels for pixels, _ in labelled_tiles(cohort, row, image, tiles)]
     return np.stack([found[index] for index in np.linspace(0, len(found) - 1, PARITY_PATIENTS).astype(int)])
 

@@ -110,14 +110,12 @@ def _output(model: str) -> Iterator[Path]:
 
 def train(model: str) -> None:
     """Train one entry of params.yaml; resumes from checkpoints after an interruption."""
-    from models.training import resolved
-
     params = load_params()
     entry = params.model(model)
     require_role(entry.architecture, entry.development)
     spec = MODELS[entry.architecture]
     system = load_dotted(spec.system_path)
-    training = resolved(params.training_params(model, system.params_class))
+    training = params.training_params(model, system.params_class)
     cohort = load_cohort(cohort_folder(entry.development))
     facts = {**params.training(model), "seed": params.seed, "cohort": entry.development}
     with _output(model) as folder, track_training(model, facts, _digests(cohort)) as tracker:

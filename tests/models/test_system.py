@@ -76,7 +76,7 @@ def test_params_take_whole_numbers_for_floats() -> None:
         ({"pretrained": 3}, r"pretrained: found 3 \(int\), expected str \| None"),
         ({"dropout": 1}, r"dropout: found 1\.0, expected 0 <= dropout < 1"),
         ({"schedule": "linear"}, "schedule: found 'linear', expected cosine or constant"),
-        ({"precision": "fp16"}, "precision: found 'fp16', expected fp32, bf16 or auto"),
+        ({"precision": "fp16"}, "precision: found 'fp16', expected fp32 or bf16"),
         ({"width": float("nan")}, "width: found nan"),
         ({"pretrained": "w.pt"}, r"pretrained: found 'w\.pt', expected null unless width is 1\.0"),
     ],

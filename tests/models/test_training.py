@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoints import serialised
-from models.training import FittedNetwork, Trainer, resolved
+from models.training import FittedNetwork, Trainer
 from tests.models.small_task import EPOCHS, PATIENTS, bright_stacks, small_task, small_trainer
 from tests.models.specimens import Notebook
 
@@ -125,21 +125,6 @@ def test_bfloat16_learns_too_and_differs(tmp_path: Path) -> None:
     assert min(half.tuning_losses) < half.tuning_losses[0]
     assert weights(half) != weights(full)
     assert {value.dtype for name, value in half.state.items() if name.endswith("weight")} == {torch.float32}
-
-
-@pytest.mark.parametrize(("native", "expected"), [(True, "bf16"), (False, "fp32")])
-def test_auto_precision_is_what_the_machine_computes_natively(
-    native: bool, expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Left to the machine, it is bfloat16 only with instructions for it; what is stated stays; no run is of "auto"."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native, "amx_bf16": False})
-    auto = replace(small_trainer(tmp_path, Notebook()).params, precision="auto")
-
-    assert resolved(auto) == replace(auto, precision=expected)
-    assert resolved(replace(auto, precision="fp32")).precision == "fp32"
-    with pytest.raises(ValueError, match=r"precision: found 'auto', expected fp32 or bf16"):
-        small_trainer(tmp_path, Notebook(), precision="auto")
 
 
 def test_network_may_return_more_than_scores(tmp_path: Path) -> None:
