@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from models.checkpoints import serialised
 from models.training import FittedNetwork, Trainer
-from tests.models.small_task import EPOCHS, PATIENTS, bright_stacks, small_task, small_trainer
+from tests.models.small_task import EPOCHS, PATIENTS, bright_stacks, plain_network, small_task, small_trainer
 from tests.models.specimens import Notebook
 
 ROOT = Path(__file__).parent.parent.parent
@@ -279,3 +279,36 @@ def test_two_processes(tmp_path: Path, flags: list[str]) -> None:
         )
         for name, value in alone.state.items():
             torch.testing.assert_close(first[name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_bytes_are_mapped_and_trained_on_as_numbers(tmp_path: Path) -> None:
+    """Pictures of bytes that lie in a file, read-only, train to the weights of the same numbers in memory."""
+
+    class Pictures(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = plain_network()
+
+        def forward(self, stack: Tensor) -> Tensor:
+            return self.body(stack.float() / 255)
+
+    task = small_task()
+    stored = np.clip(60 + 30 * task.inputs["stack"], 0, 255).astype(np.uint8)
+    np.save(tmp_path / "stack.npy", stored)
+    seen: list[torch.dtype] = []
+
+    def noticed(stacks: Tensor, _generator: torch.Generator) -> Tensor:
+        seen.append(stacks.dtype)
+        return stacks
+
+    results = []
+    for name, array in (
+        ("file", np.load(tmp_path / "stack.npy", mmap_mode="r")),
+        ("memory", stored.astype(np.float32)),
+    ):
+        changed = replace(task, build=lambda rows: Pictures(), inputs={"stack": array}, augment=noticed)
+        results.append(small_trainer(tmp_path / name, Notebook(), epochs=2).fit(changed, "small/run", ROWS))
+
+    assert set(seen[: len(seen) // 2]) == {torch.uint8}
+    for name, value in results[0].state.items():
+        torch.testing.assert_close(value, results[1].state[name], rtol=1e-4, atol=1e-5)
