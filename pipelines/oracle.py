@@ -50,6 +50,10 @@ TRUTHS: dict[str, dict[str, Truth]] = {  # by architecture and estimate of its p
         "auc_tsr": Truth("AUC, tumour-stroma ratio", "probability_tsr_high"),
     },
     "ct_chemo_response": {"auc_dl": Truth("AUC, image alone", "probability_good_response")},
+    "histology_spatial_survival": {
+        "c_sof": Truth("Harrell C, slide alone", "sof_score"),
+        "c_sof_crs": Truth("Harrell C, slide and clinical", "linear_predictor_untreated"),
+    },
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 from models import MODELS
 from models.spec import ModelSpec, load_dotted
 from models.system import DevelopmentSet, System
-from tests.models.specimens import Notebook, development_set, model_params
+from tests.models.specimens import Notebook, development_set, model_params, train
 
 IDENTITY = {
     "hallmark.model": "specimen",
@@ -52,6 +52,6 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     development, progress = development_set(spec), Notebook()
     artifact = root / "artifact"
     artifact.mkdir()
-    system.train(development, model_params(spec), 1, root / "training", root / "checkpoints", progress)
+    train(spec, development, model_params(spec), 1, root / "training", root / "checkpoints", progress)
     system.export(root / "training", artifact, IDENTITY)
     return TrainedModel(spec, system, development, root / "training", artifact, progress)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.spec import ModelSpec, load_dotted
-from models.system import DevelopmentSet, FollowUp, System, TrainingParams
+from models.system import DevelopmentSet, FollowUp, Progress, System, TrainingParams
 
 TINY = {
     "width": 0.25,
@@ -27,7 +27,10 @@ TINY = {
     "threads": 1,
     "pretrained": None,
 }
-PATIENTS = {"ct_chemo_response": 120}  # enough for its 29 covariates
+PATIENTS = {  # enough for 29 covariates; for a screen of features that finds something in noise
+    "ct_chemo_response": 120,
+    "histology_spatial_survival": 160,
+}
 MORE: dict[str, dict[str, Any]] = {  # what a model's own training parameters add
     "ct_stroma_survival": {
         "epochs": 3,  # as many steps as its normalisations need to know the images
@@ -54,8 +57,20 @@ MORE: dict[str, dict[str, Any]] = {  # what a model's own training parameters ad
         "deepsmote_penalty_weight": 1.0,
         "deepsmote_neighbours": 3,
     },
+    "histology_spatial_survival": {
+        "epochs": 2,
+        "patience": 2,
+        "tuning_fraction": 0.5,
+        "optimiser": "sgd",
+        "momentum": 0.9,
+        "stain_jitter": 0.1,
+    },
 }
-MORE_FILES = {"ct_chemo_response": {"deepsmote.npz"}}  # what a model's training leaves besides the files of all
+MORE_FILES = {  # what a model's training leaves besides the files of all
+    "ct_chemo_response": {"deepsmote.npz"},
+    "histology_spatial_survival": {"tiles.onnx", "tiles.json"},
+}
+MORE_SHIPPED = {"histology_spatial_survival": {"tiles.onnx"}}  # what ships besides the files of all
 
 
 def params(**changes: Any) -> TrainingParams:
@@ -86,8 +101,35 @@ class Notebook:
         self.messages.append(text)
 
 
+def train(
+    spec: ModelSpec,
+    development: DevelopmentSet,
+    params: TrainingParams,
+    seed: int,
+    folder: Path,
+    checkpoints: Path,
+    progress: Progress,
+) -> None:
+    """Train any model as the road does: of one that reads slides the classifier of tiles first."""
+    system = load_dotted(spec.system_path)
+    if spec.tiles is not None:
+        system.train_tiles(*tiles(len(spec.tiles.tissues)), params, seed, folder, checkpoints, progress)
+    system.train(development, params, seed, folder, checkpoints, progress)
+
+
+def tiles(tissues: int) -> tuple[NDArray[np.uint8], NDArray[np.int8], tuple[str, ...]]:
+    """Tiles of two slides, one of each tissue on each: every tissue has a grey of its own."""
+    rng = np.random.default_rng(0)
+    tissue = np.tile(np.arange(tissues, dtype=np.int8), 2)
+    level = 40 + 25 * tissue[:, None, None, None] + rng.integers(0, 20, (len(tissue), 224, 224, 3))
+    return level.astype(np.uint8), tissue, tuple(f"S{index // tissues}" for index in range(len(tissue)))
+
+
 def model_inputs(spec: ModelSpec, n: int, seed: int = 0) -> dict[str, NDArray[np.float32]]:
-    """Inputs of n patients for any model: standard normal images (windowed ones 0 to 1), 0/1 covariates, some NaN."""
+    """Inputs of n patients for any model: standard normal images, 0/1 covariates, some NaN.
+
+    Images of a window lie within 0 to 1; tiles are counts, several of each kind, and shares add up to less than 1.
+    """
     rng = np.random.default_rng(seed)
     inputs = {}
     for tensor in spec.inputs:
@@ -98,6 +140,10 @@ def model_inputs(spec: ModelSpec, n: int, seed: int = 0) -> dict[str, NDArray[np
         elif tensor.unit == "share of the window":
             values = rng.random(values.shape, dtype=np.float32)
             values *= rng.random((n, *(1 for _ in tensor.shape)), dtype=np.float32)  # some patients are brighter
+        elif tensor.unit == "tiles":
+            values = rng.integers(1, 40, values.shape).astype(np.float32)
+        elif tensor.unit == "share":
+            values = rng.random(values.shape, dtype=np.float32) / (1 + tensor.shape[0])
         inputs[tensor.name] = values
     return inputs
 
@@ -106,7 +152,8 @@ def development_set(spec: ModelSpec, n: int | None = None, seed: int = 0) -> Dev
     """Development patients for any model, without any signal; about half have the event, a few are lost early."""
     n = n or PATIENTS.get(spec.name, 40)
     rng = np.random.default_rng(seed)
-    event_months, censoring_months = rng.exponential(40.0, n), rng.uniform(30.0, 70.0, n)
+    longer = max(spec.horizons_months) / 60  # follow-up reaches the last horizon
+    event_months, censoring_months = longer * rng.exponential(40.0, n), longer * rng.uniform(30.0, 70.0, n)
     outcome = FollowUp(event_months <= censoring_months, np.minimum(event_months, censoring_months))
     return DevelopmentSet(
         patient_ids=tuple(f"P{number:03d}" for number in range(n)),

@@ -12,9 +12,10 @@ from models.spec import load_dotted
 from models.system import System
 from pipelines.params import load_params
 from tests.models.conftest import IDENTITY
-from tests.models.specimens import Notebook, development_set, model_inputs
+from tests.models.specimens import Notebook, development_set, model_inputs, train
 
-SHORT = {"epochs": 1, "patience": 1, "precision": "fp32", "threads": 2, "tuning_fraction": 0.2}
+SHORT = {"epochs": 1, "patience": 1, "precision": "fp32", "threads": 2}
+TUNED = {"histology_spatial_survival": 0.5}  # of two slides
 FOLDS = {"ct_chemo_response": 3}
 FIRST = {"deepsmote_epochs": 1}
 
@@ -27,12 +28,14 @@ def test_full_width_trains_and_is_exported(name: str, tmp_path: Path) -> None:
     system: System = load_dotted(spec.system_path)
     block = dict(load_params(profile="paper").training(name))
     assert block["width"] == 1.0
-    block |= {**SHORT, "folds": FOLDS.get(name, 2), **{key: value for key, value in FIRST.items() if key in block}}
+    folds, tuned = FOLDS.get(name, 2), TUNED.get(name, 0.2)
+    first = {key: value for key, value in FIRST.items() if key in block}
+    block |= {**SHORT, "folds": folds, "tuning_fraction": tuned, **first}
     training, artifact = tmp_path / "training", tmp_path / "artifact"
     artifact.mkdir()
 
     params = system.params_class.from_mapping(block)
-    system.train(development_set(spec), params, 1, training, tmp_path / "checkpoints", Notebook())
+    train(spec, development_set(spec), params, 1, training, tmp_path / "checkpoints", Notebook())
     path = system.export(training, artifact, IDENTITY)
 
     differences = parity(system.signature(training), path, model_inputs(spec, 3))

@@ -23,13 +23,21 @@ SCHEMAS = {
     "ct_stroma_survival": ("colorectal_ct", "colorectal_ct_prognosis"),
     "ct_chemo_response": ("gastric_ct",),
     "mri_distant_metastasis": ("rectal_mri",),
+    "histology_spatial_survival": ("liver_histology",),
 }
 CUTOFFS = {  # what each model's contract holds
     "ct_stroma_survival": {"lp_mdls": 0.0, "tsr_prob": 0.5},
     "ct_chemo_response": {"lp_os": 0.0, "dl_prob": 0.5, "clinical_prob": 0.5, "dlcs_prob": 0.5},
     "mri_distant_metastasis": {"lp_dlrs": 0.0, "lp_nomogram": 0.0},
+    "histology_spatial_survival": {"lp_sof": 0.0, "crs": 2.5},
 }
-MIDDLE = {"cea_ng_ml": 5.0, "tumour_diameter_cm": 5.0, "bmi_kg_m2": 24.0}
+MIDDLE = {
+    "cea_ng_ml": 5.0,
+    "tumour_diameter_cm": 5.0,
+    "bmi_kg_m2": 24.0,
+    "metastases": 1.0,
+    "largest_diameter_cm": 5.0,
+}
 CASES = [(model, schema) for model, schemas in SCHEMAS.items() for schema in schemas]
 
 
@@ -53,10 +61,17 @@ def predictions(model: str, risk: np.ndarray, rng: np.random.Generator) -> dict[
     columns: dict[str, np.ndarray] = {}
     for output in MODELS[model].outputs:
         noisy = risk + rng.normal(size=risk.size)
-        if output.labels:
+        if output.name.startswith("risk"):
             for label in output.labels:
                 months = float(label.removesuffix("m"))
                 columns[f"{output.name}_{label}"] = 1 - np.exp(-np.exp(0.5 * noisy) * months / 90)
+        elif output.labels:  # shares
+            for label in output.labels:
+                columns[f"{output.name}_{label}"] = 1 / (1 + np.exp(-noisy - rng.normal(size=risk.size)))
+        elif output.name == "crs":
+            columns[output.name] = np.clip(np.round(2 + noisy), 0, 5)
+        elif output.name == "grade":
+            columns[output.name] = np.clip(np.round(1 + noisy), 0, 2)
         else:
             columns[output.name] = 1 / (1 + np.exp(-noisy)) if output.name.endswith("prob") else noisy
     return columns
