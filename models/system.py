@@ -130,9 +130,9 @@ class TrainingParams:
     """The training block of one model in params.yaml. A network that needs more subclasses this.
 
     Attributes:
-        width: Share of the published network's channels, 1.0 = the published network. Not below 0.25: with fewer
-            than 16 channels in the first block, torch 2.13 on several CPU threads was seen to corrupt its memory in
-            the backward pass of convolutions laid out channels last.
+        width: Share of the published network's channels, 1.0 = the published network. Below 0.25 on one thread only:
+            with fewer than 16 channels in the first block, torch 2.13 on several CPU threads was seen to corrupt its
+            memory in the backward pass of convolutions laid out channels last.
         dropout: Probability of dropping a feature in front of the output, 0 <= dropout < 1.
         epochs: Most passes over the training patients; the cosine schedule ends there.
         patience: Epochs without a lower tuning loss after which training stops.
@@ -169,7 +169,10 @@ class TrainingParams:
             ValueError: Names the key, its value and what is allowed.
         """
         rules = {
-            "width": (0.25 <= self.width <= 1, "0.25 <= width <= 1"),
+            "width": (
+                (0.25 if self.threads > 1 else 0.0625) <= self.width <= 1,
+                "0.25 <= width <= 1, or from 0.0625 on one thread",
+            ),
             "dropout": (0 <= self.dropout < 1, "0 <= dropout < 1"),
             "epochs": (self.epochs >= 1, "at least 1"),
             "patience": (self.patience >= 1, "at least 1"),

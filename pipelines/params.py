@@ -12,6 +12,7 @@ from models import MODELS
 from models.system import TrainingParams
 from pipelines.layout import PARAMS, cohort_folder, protocol_file
 from pipelines.names import one_of, require_cohort_folder
+from pipelines.workers import Workers
 from validation.documents import read_yaml
 from validation.errors import InputError
 
@@ -47,6 +48,7 @@ class Params:
 
     profile: str
     seed: int
+    workers: Workers
     synthetic: tuple[str, ...]
     cohorts: tuple[str, ...]
     models: Mapping[str, ModelEntry]
@@ -135,6 +137,15 @@ def _scale(path: Path, where: str, block: Any) -> float:
     return float(value)
 
 
+def _workers(path: Path, block: Any) -> Workers:
+    values = _block(path, "parallel", block, {"backend", "scheduler"})
+    try:
+        return Workers(**values)
+    except ValueError as error:
+        expected = "loky and null, or dask and the address of its scheduler"
+        raise InputError(f"{path} parallel", str(error), expected, "Correct the block.") from None
+
+
 def _training(where: str, block: Mapping[str, Any], kind: type[Training]) -> Training:
     try:
         return kind.from_mapping(block)
@@ -205,7 +216,10 @@ def load_params(path: Path = PARAMS, profile: str | None = None) -> Params:
     if not path.is_file():
         raise InputError(str(path), "no such file", "params.yaml", "Run the command in the repository root.")
     top = _block(
-        path, "", read_yaml(path), {"profile", "seed", "synthetic", "cohorts", "models", "validations", "profiles"}
+        path,
+        "",
+        read_yaml(path),
+        {"profile", "seed", "parallel", "synthetic", "cohorts", "models", "validations", "profiles"},
     )
     chosen = _name(f"{path} profile", top["profile"] if profile is None else profile)
     block = _lookup(_typed(f"{path} profiles", top["profiles"], dict), chosen, "profiles")
@@ -214,6 +228,7 @@ def load_params(path: Path = PARAMS, profile: str | None = None) -> Params:
     params = Params(
         profile=chosen,
         seed=_typed(f"{path} seed", top["seed"], int),
+        workers=_workers(path, top["parallel"]),
         synthetic=_names(f"{path} synthetic", top["synthetic"]) if top["synthetic"] != [] else (),
         cohorts=_names(f"{path} cohorts", top["cohorts"]),
         models=_entries(path, "models", top["models"], ModelEntry),

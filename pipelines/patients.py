@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models import MODELS
 from models.spec import ModelSpec, PreprocessingError
 from pipelines.slides import Reader, checked_sha256, resolution_given
+from pipelines.workers import LOCAL, Workers
 from validation.cohort import Cohort
 from validation.digests import bytes_sha256, path_sha256
 from validation.errors import InputError
@@ -111,9 +112,14 @@ def _prepare(architecture: str, cohort: Cohort, reader: Reader | None, row: dict
 
 
 def prepared_patients(
-    cohort: Cohort, spec: ModelSpec, progress: Progress | None = None, *, networks: Path | None = None
+    cohort: Cohort,
+    spec: ModelSpec,
+    progress: Progress | None = None,
+    *,
+    networks: Path | None = None,
+    workers: Workers = LOCAL,
 ) -> Iterator[PreparedPatient]:
-    """Yield every patient of the cohort in table order; up to eight processes read ahead, memory stays bounded.
+    """Yield every patient of the cohort in table order; the workers read ahead, memory stays bounded.
 
     A patient whose images cannot be read or processed is yielded with the reason, never dropped. A slide that was read
     before with the same classifier is not read again, so that an interrupted call goes on where it was.
@@ -123,23 +129,22 @@ def prepared_patients(
         spec: Of the model.
         progress: Told how many are done.
         networks: Training or artefact folder with the tile classifier; of a model that reads slides only.
+        workers: Who reads.
 
     Raises:
         ValueError: A model that reads slides, and no folder.
     """
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
     cohort = replace(cohort, folder=cohort.folder.resolve())  # worker processes keep the folder they started in
     rows = cohort.patients.to_dict("records")
-    jobs = min(os.cpu_count() or 1, 8)
     reader = None
     if spec.tiles is not None:
         if networks is None:
             raise ValueError(f"{spec.name} reads slides: name the folder of its tile classifier")
         reader = Reader.of(spec.tiles, networks)
     batch = 8 if reader is None else 1  # a slide takes seconds, a volume milliseconds
-    parallel = Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=4 * jobs, batch_size=batch)
-    stream = parallel(delayed(_prepare)(spec.name, cohort, reader, row) for row in rows)
+    stream = workers.parallel(batch)(delayed(_prepare)(spec.name, cohort, reader, row) for row in rows)
     for done, patient in enumerate(stream, start=1):
         if progress:
             progress(done, len(rows))

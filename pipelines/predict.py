@@ -14,10 +14,11 @@ from models import MODELS
 from models.runtime import OnnxModel
 from models.spec import ModelSpec
 from pipelines.layout import artifact_folder, cohort_folder, predictions_table
-from pipelines.params import load_validation
+from pipelines.params import load_params, load_validation
 from pipelines.patients import PreparedPatient, prepared_patients, stack_inputs
 from pipelines.progress import LineProgress
 from pipelines.stage import run_stage
+from pipelines.workers import LOCAL, Workers
 from pipelines.writing import whole_file
 from registry.artefact import read_artefact
 from validation.cohort import Cohort, load_cohort
@@ -52,7 +53,7 @@ def _batch_rows(spec: ModelSpec, network: OnnxModel, batch: list[PreparedPatient
     return rows
 
 
-def predict_cohort(artefact: Artefact, cohort: Cohort) -> pd.DataFrame:
+def predict_cohort(artefact: Artefact, cohort: Cohort, workers: Workers = LOCAL) -> pd.DataFrame:
     """Predict every patient of a cohort with an artefact whose digests have been checked.
 
     Returns:
@@ -62,7 +63,7 @@ def predict_cohort(artefact: Artefact, cohort: Cohort) -> pd.DataFrame:
     spec = MODELS[artefact.contract["architecture"]]
     network = OnnxModel(artefact.folder / "model.onnx")
     progress = LineProgress(f"predicting {cohort.meta.name}")
-    stream = prepared_patients(cohort, spec, progress, networks=artefact.folder)
+    stream = prepared_patients(cohort, spec, progress, networks=artefact.folder, workers=workers)
     rows: list[dict[str, Any]] = []
     while batch := list(islice(stream, BATCH)):
         rows.extend(_batch_rows(spec, network, batch))
@@ -93,7 +94,9 @@ def predict(model: str, cohort: str) -> None:
     load_validation(model, cohort)
     artefact = read_artefact(artifact_folder(model))
     patients = load_cohort(cohort_folder(cohort))
-    write_predictions(predict_cohort(artefact, patients), artefact, patients, predictions_table(model, cohort))
+    write_predictions(
+        predict_cohort(artefact, patients, load_params().workers), artefact, patients, predictions_table(model, cohort)
+    )
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from pipelines.progress import LineProgress, TrainingProgress
 from pipelines.slides import annotated_patients
 from pipelines.stage import run_stage
 from pipelines.tiles import gathered_tiles
+from pipelines.workers import LOCAL, Workers
 from pipelines.writing import whole_folder
 from registry.tracking import track_training
 from validation.cohort import Cohort, binary_endpoint, endpoint_in_months, load_cohort, load_outcomes
@@ -35,7 +36,7 @@ TAUGHT = "the tile classifier was trained on this patient's slide"
 
 
 def development_set(
-    cohort: Cohort, spec: ModelSpec, networks: Path | None = None
+    cohort: Cohort, spec: ModelSpec, networks: Path | None = None, workers: Workers = LOCAL
 ) -> tuple[DevelopmentSet, dict[str, str]]:
     """Read and pre-process a development cohort with its outcomes.
 
@@ -44,6 +45,7 @@ def development_set(
             read by a classifier that has not seen them, as external ones are.
         spec: Of the model.
         networks: Folder of the tile classifier; of a model that reads slides only.
+        workers: Who reads.
 
     Returns:
         The patients that could be processed, and the reasons of those that could not or were left out.
@@ -65,7 +67,9 @@ def development_set(
     )
     set_apart = dict.fromkeys(cohort.patients.loc[taught, "patient_id"], TAUGHT)
     cohort = replace(cohort, patients=cohort.patients[~taught])
-    stream = prepared_patients(cohort, spec, LineProgress(f"reading {cohort.meta.name}"), networks=networks)
+    stream = prepared_patients(
+        cohort, spec, LineProgress(f"reading {cohort.meta.name}"), networks=networks, workers=workers
+    )
     patients = list(stream)
     kept = [p for p in patients if p.inputs is not None]
     excluded = {p.patient_id: str(p.reason) for p in patients if p.inputs is None}
@@ -125,7 +129,7 @@ def train(model: str) -> None:
             tiles = gathered_tiles(cohort, spec.images[0].name, spec.tiles, checkpoints / "tiles.pixels")
             with _defining(where):
                 system.train_tiles(*tiles, training, params.seed, folder, checkpoints, progress)
-        development, excluded = development_set(cohort, spec, folder)
+        development, excluded = development_set(cohort, spec, folder, params.workers)
         progress.message(f"{model}: {len(development.patient_ids)} patients, {len(excluded)} excluded")
         write_json(folder / "development.json", _development(cohort, excluded))
         with _defining(where):

@@ -22,6 +22,7 @@ NO_INFLUENCE = {
     "pipelines/params.py": "checks values and hands them on; DVC compares the values themselves",
     "pipelines/progress.py": "shows how far a stage is",
     "pipelines/stage.py": "exit codes and messages",
+    "pipelines/workers.py": "who reads, not what",
     "pipelines/writing.py": "renames what is finished",
     "registry/errors.py": "messages",
     "registry/tracking.py": "tracking of a training, which never changes its result",

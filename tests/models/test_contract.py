@@ -163,7 +163,7 @@ def test_every_map_lies_on_the_input_or_has_a_reason(trained: TrainedModel) -> N
 
 
 def test_every_parameter_gets_a_gradient(trained: TrainedModel) -> None:
-    """No part of a network is cut off from the outputs; a classifier of tiles, in a file of its own, has its own test."""
+    """No part of a network is cut off from the outputs; a classifier of tiles is a file and a test of its own."""
     signature = trained.system.signature(trained.folder).train()
     if trained.spec.tiles is not None:
         assert not list(signature.parameters())
