@@ -6,6 +6,9 @@ STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_WAIT_POLICY := passive
 export GOMP_SPINCOUNT := 20000 # passive alone sleeps after every small operation: training then takes up to twice as long
+# freed memory stays with the process: else every step of a training asks the system for it again
+export MALLOC_MMAP_THRESHOLD_ := 1073741824
+export MALLOC_TRIM_THRESHOLD_ := 4294967296
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 

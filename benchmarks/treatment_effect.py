@@ -9,8 +9,8 @@ the hazard ratio of chemotherapy in high and in low score and their ratio (the i
 III, among those whose treatment is known; the hazard ratio of high against low score in every subgroup.
 
 Reference: the same estimators in the same groups of a million patients of the same cohort (all five: in the published
-proportions), in ten parts pooled, with the same follow-up, losses and gaps. Not the planted coefficient: a hazard ratio
-that leaves out other prognostic variables lies nearer to 1. An undefined estimate (no event, one arm without
+proportions), in ten parts pooled, with the same follow-up, losses and gaps. It is not the planted coefficient: a hazard
+ratio that leaves out other prognostic variables lies nearer to 1. An undefined estimate (no event, one arm without
 events) is a miss. A group with fewer than 20 expected events, of the interaction's two the smaller, is shown but not
 judged, as is one that a cohort does not have. Writes benchmarks/treatment_effect.json and prints its tables.
 """
@@ -25,7 +25,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from pipelines.synthetic.colorectal_cancer import CEA_ELEVATED_ABOVE_NG_ML, CHEMOTHERAPY_SHARE, HAZARD
@@ -320,9 +319,9 @@ def reference(blocks: Array) -> Array:
 
 def answers(seeds: range, size: int | None = None) -> Array:
     """Draw the cohorts of every seed and ask every question, shape (series, seeds, 6, questions)."""
-    drawn, ask = [], delayed(lambda seed: [answer(sample) for sample in cohorts(seed, size)])
-    for found in Parallel(n_jobs=-1, return_as="generator")(ask(seed) for seed in seeds):
-        drawn.append(found)
+    drawn = []
+    for seed in seeds:
+        drawn.append([answer(sample) for sample in cohorts(seed, size)])
         if len(drawn) % (50 if size is None else 1) == 0:
             print(f"{len(drawn)} of {len(seeds)}, size {size or 'published'}", flush=True)  # noqa: T201 - progress
     return np.array(drawn).swapaxes(0, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -24,6 +25,13 @@ def require_cohort_folder(folder: Path) -> None:
     Raises:
         InputError: No such folder.
     """
-    if not folder.is_dir():
-        beside = one_of(folder.name, (file.parent.name for file in folder.parent.glob("*/cohort.yaml")))
+    if not os.path.isdir(folder):  # which answers, where Path.is_dir may raise
+        beside = one_of(folder.name, _cohorts_in(folder.parent))
         raise InputError(str(folder), "no such cohort", beside, "Correct the name, or bring the cohort with dvc pull.")
+
+
+def _cohorts_in(folder: Path) -> list[str]:
+    try:
+        return [file.parent.name for file in folder.glob("*/cohort.yaml")]
+    except OSError:
+        return []

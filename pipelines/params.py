@@ -247,7 +247,8 @@ def load_validation(model: str, cohort: str) -> ValidationEntry:
     """Read params.yaml and return one entry of `validations`, before any work on it.
 
     Raises:
-        InputError: As `load_params` and `require_role`; no such model, or it is not run on the cohort.
+        InputError: As `load_params` and `require_role`; no such model, it is not run on the cohort, or its protocol
+            does not declare the cohort: nobody looks first and declares afterwards.
     """
     params = load_params()
     params.model(model)
@@ -257,6 +258,11 @@ def load_validation(model: str, cohort: str) -> ValidationEntry:
         raise InputError(f"{PARAMS} validations", f"no cohort {cohort!r} of {model}", expected, remedy)
     entry = params.validations[f"{model}-{cohort}"]
     require_role(entry.architecture, cohort)
+    protocol = protocol_file(entry.architecture)
+    if cohort not in (declared := _roles(protocol)):
+        where, expected = f"{protocol} analysis.cohorts", f"{cohort} among {', '.join(declared) or 'its cohorts'}"
+        remedy = "Declare it, as external or internal, before anything is seen of it."
+        raise InputError(where, f"no cohort {cohort}", expected, remedy)
     return entry
 
 

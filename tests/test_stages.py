@@ -19,7 +19,7 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages
 LIST_OF_MODELS = "models/__init__.py"  # followed, not named: each stage names the files of its own model
 NO_INFLUENCE = {
     "pipelines/layout.py": "dvc.yaml repeats the paths; DVC stops where an output is not where it says",
-    "pipelines/params.py": "checks values and hands them on; DVC compares the values themselves",
+    "pipelines/params.py": "checks values and hands them on, or refuses; DVC compares the values themselves",
     "pipelines/progress.py": "shows how far a stage is",
     "pipelines/stage.py": "exit codes and messages",
     "pipelines/workers.py": "who reads, not what",

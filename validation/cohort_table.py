@@ -159,6 +159,27 @@ class CohortTable:
             raise InputError(f"protocol of {self.meta.name}", found, expected, REMEDY)
         return self.numbers(name)
 
+    def as_estimators_take_it(self, name: str, of: str) -> Floats:
+        """Return a prediction as an estimator takes it, shape (n,), NaN where it is not known.
+
+        Args:
+            name: Of the prediction.
+            of: What the catalogue says the estimator is of: "any", "risk" or "linear_predictor".
+
+        Raises:
+            InputError: As `numbers`; by the contract it is something else.
+        """
+        stated = self.outputs.get(name)
+        wrong = {
+            "risk": stated is not None and stated["unit"] != "1",
+            "linear_predictor": stated is not None and stated["unit"] == "1" and not self._outside(name),
+        }
+        if wrong.get(of, False) and stated is not None:
+            found = f'{name}, by the contract "{stated["meaning"]}", unit {stated["unit"]}'
+            expected = "a risk or probability" if of == "risk" else "a linear predictor"
+            raise InputError(f"protocol of {self.meta.name}", found, expected, REMEDY)
+        return self.numbers(name)
+
     def _is_risk(self, name: str) -> bool:
         return self.outputs.get(name, {"unit": "1"})["unit"] == "1" and not self._outside(name)
 

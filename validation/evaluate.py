@@ -79,7 +79,8 @@ def _question(spec: EstimateSpec, cohort: CohortTable) -> _Question:
         found = f"{spec.endpoint}, {kinds[outcome.time is None]}"
         raise InputError(where, found, f"{kinds[spec.binary]}, as the protocol says", "Correct either.")
     settings = Settings(cohort.level, spec.horizon_months, cutoff=cohort.cutoffs.get(spec.prediction))
-    sample = outcome.sample(cohort.numbers(spec.prediction), settings)
+    prediction = cohort.as_estimators_take_it(spec.prediction, spec.entry.of)
+    sample = outcome.sample(prediction, settings)
     return _Question(spec, sample, *outcome.counts(spec.horizon_months), outcome.note)
 
 

@@ -127,7 +127,13 @@ def test_a_bad_value_of_a_training_is_refused_with_the_file(
             r"ct_chemo_response\.folds: found 2; expected at least 3\. ",
         ),
         ("ct_chemo_response", CtChemoResponse, "deepsmote_latent", 0, r"\.deepsmote_latent: found 0; expected at le"),
-        ("ct_stroma_survival", CtStromaSurvival, "trunk", "x", r"\.trunk: found 'x'; expected one of vgg16|se_resnet"),
+        (
+            "ct_stroma_survival",
+            CtStromaSurvival,
+            "trunk",
+            "x",
+            r"\.trunk: found 'x'; expected one of se_resnet50, vgg16",
+        ),
         ("ct_chemo_response", CtChemoResponse, "epoch", 1, r"response: found unknown training parameter epoch; known"),
     ],
 )
@@ -163,6 +169,20 @@ def test_a_role_that_the_protocol_does_not_give_is_refused_before_any_work(stage
     with pytest.raises(
         InputError,
         match=rf"{meta} key role: found development; expected external, which validation/protocols/{MODEL}\.yaml says",
+    ):
+        stage(MODEL, "mri_external")
+
+
+@pytest.mark.usefixtures("cohorts")
+@pytest.mark.parametrize("stage", [predict, evaluate])
+def test_nobody_looks_at_a_cohort_that_the_protocol_does_not_declare(stage: Callable[[str, str], None]) -> None:
+    """Evaluated first and declared afterwards, the cohorts that pass could be chosen."""
+    path = protocol_file(MODEL)
+    path.write_text(path.read_text().replace("external: [mri_external", "external: [mri_other"))
+
+    with pytest.raises(
+        InputError,
+        match=rf"{path} analysis\.cohorts: found no cohort mri_external; expected mri_external among mri_other",
     ):
         stage(MODEL, "mri_external")
 

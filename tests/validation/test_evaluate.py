@@ -115,6 +115,30 @@ def test_estimates_equal_r(plan: Protocol) -> None:
     assert values["oe"] == pytest.approx(from_r()["surv_cal"]["time"][1]["OE"], abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("unit", "name", "values", "found", "expected"),
+    [
+        (
+            "log hazard ratio",
+            "risk_36m",
+            None,
+            'risk_36m, by the contract "as named", unit log hazard',
+            "a risk or prob",
+        ),
+        ("1", "lp", 0.2, 'lp, by the contract "as named", unit 1', "a linear predictor"),
+    ],
+)
+def test_an_estimator_takes_the_prediction_it_is_of(
+    plan: Protocol, unit: str, name: str, values: float | None, found: str, expected: str
+) -> None:
+    """A slope per unit of risk, or an O/E ratio of log hazards, would be a number that a gate looks at."""
+    outputs = [{"name": name, "labels": [], "unit": unit, "meaning": "as named"}]
+    table = predictions() if values is None else predictions().assign(**{name: values})
+
+    with pytest.raises(InputError, match=f"found {found}.*; expected {expected}"):
+        assessed(plan, contract={**CONTRACT, "outputs": outputs}, predictions=table)
+
+
 def test_evidence(plan: Protocol) -> None:
     """Every key of the schema, in the words of contract, cohort and protocol."""
     evidence = assessed(plan)

@@ -165,7 +165,8 @@ def check_description(document: Mapping[str, Any], where: str) -> None:
     Raises:
         InputError: A missing or unknown key, a method that is missing, given twice or no row's, a value outside its
             interval or its quantity's range, a P value outside [0, 1], a table of characteristics that does not add up,
-            series of unequal lengths, a point outside its interval or the range of its axis, an id given twice.
+            series of unequal lengths, a point outside its interval or the range of its axis, more patients or events at
+            a point than there are, a number at risk that rises, an axis of no known label, an id given twice.
     """
     require_exactly(document, _KEYS, where)
     check_about(document, where)
@@ -271,6 +272,9 @@ def _check_patients_at(arrays: Mapping[str, Sequence[Any]], where: str, predicte
             if number > predicted:
                 expected = f"no more than the {predicted} predicted patients"
                 raise InputError(f"{where} point {place} key {key}", str(number), expected, REMEDY)
+    for place, (n, events) in enumerate(zip(arrays.get("n", ()), arrays.get("events", ()), strict=False)):
+        if events > n:
+            raise InputError(f"{where} point {place}", f"{events} events among {n}", "no more than patients", REMEDY)
     at_risk = [(x, n) for x, n in zip(arrays["x"], arrays.get("at_risk", ()), strict=False) if x is not None]
     if any(later > earlier for (_, earlier), (_, later) in pairwise(sorted(at_risk, key=itemgetter(0)))):
         raise InputError(f"{where} key at_risk", "a number that rises", "fewer at risk, or as many, later", REMEDY)

@@ -129,7 +129,7 @@ def survival_rows(
             subject,
             lambda h=h: survival(h),  # type: ignore[misc]
             n=time.size,
-            events=int(event.sum()),
+            events=int((event & (time <= h)).sum()),
             group=label,
             note=note,
             horizon=h,

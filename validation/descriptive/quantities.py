@@ -67,7 +67,7 @@ _OF_COLUMNS = frozenset(("score_by_group", "distribution"))  # kinds that label 
 
 
 def axis_range(kind: str, label: str) -> tuple[float, float] | None:
-    """Return the range outside which a point of an axis is impossible; None where a kind may not label an axis so.
+    """Return the range outside which a point of an axis is impossible; None where no kind labels an axis so.
 
     Args:
         kind: Of the analysis.

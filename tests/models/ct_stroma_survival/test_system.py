@@ -47,7 +47,7 @@ def test_scores_are_out_of_fold_for_everyone(trained: TrainedModel) -> None:
 
 @ONLY_THIS_MODEL
 def test_risk_models_are_fitted_on_all_patients(trained: TrainedModel) -> None:
-    """Four Cox models on everyone; cut-offs of the score's linear predictor and of the ratio."""
+    """Six Cox models on everyone; cut-offs of the score's linear predictor and of the ratio."""
     risk_models = RiskModels.read(trained.folder / "risk_models.json")
 
     assert set(risk_models.models) == set(RISK_MODELS)
