@@ -25,6 +25,21 @@ class Progress(Protocol):
         """Take one line for people."""
 
 
+class ParameterError(ValueError):
+    """A training parameter that cannot be.
+
+    Attributes:
+        key: Its name in params.yaml.
+        found: What was found, as text.
+        expected: What is allowed.
+    """
+
+    def __init__(self, key: str, found: str, expected: str) -> None:
+        """Say which, what was found and what is allowed."""
+        super().__init__(f"training parameter {key}: found {found}, expected {expected}")
+        self.key, self.found, self.expected = key, found, expected
+
+
 @dataclass(frozen=True, eq=False)
 class FollowUp:
     """Outcome of one endpoint with time.
@@ -122,7 +137,7 @@ class Optimisation:
         }
         for key, (found, holds, allowed) in rules.items():
             if not holds:
-                raise ValueError(f"training parameter {key}: found {found!r}, expected {allowed}")
+                raise ParameterError(key, repr(found), allowed)
 
 
 @dataclass(frozen=True)
@@ -188,7 +203,7 @@ class TrainingParams:
         }
         for key, (holds, allowed) in rules.items():
             if not holds:
-                raise ValueError(f"training parameter {key}: found {getattr(self, key)!r}, expected {allowed}")
+                raise ParameterError(key, repr(getattr(self, key)), allowed)
 
     @property
     def optimisation(self) -> Optimisation:
@@ -200,13 +215,13 @@ class TrainingParams:
         """Build from a block of params.yaml.
 
         Raises:
-            ValueError: A key is unknown, missing or of the wrong type, or a value is out of range; names the key.
+            ParameterError: A key is unknown, missing or of the wrong type, or a value is out of range.
         """
         names = [part.name for part in fields(cls)]
         if unknown := sorted(set(block) - set(names)):
-            raise ValueError(f"unknown training parameter {', '.join(map(str, unknown))}; known are {', '.join(names)}")
+            raise ParameterError(str(unknown[0]), "an unknown parameter", f"one of {', '.join(names)}")
         if missing := [name for name in names if name not in block]:
-            raise ValueError(f"missing training parameter {', '.join(missing)}")
+            raise ParameterError(missing[0], "nothing", "a value")
         kinds = get_type_hints(cls)
         return cls(**{name: _typed(name, block[name], kinds[name]) for name in names})
 
@@ -217,7 +232,7 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         return float(value)
     if isinstance(value, bool) != (kind is bool) or not isinstance(value, kind):
         expected = getattr(kind, "__name__", str(kind))
-        raise ValueError(f"training parameter {name}: found {value!r} ({type(value).__name__}), expected {expected}")
+        raise ParameterError(name, f"{value!r} ({type(value).__name__})", expected)
     return value
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from models import MODELS
-from models.system import TrainingParams
+from models.system import ParameterError, TrainingParams
 from pipelines.layout import PARAMS, cohort_folder, protocol_file
 from pipelines.names import one_of, require_cohort_folder
 from pipelines.workers import Workers
@@ -17,7 +17,6 @@ from validation.documents import read_yaml
 from validation.errors import InputError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-REFUSED = re.compile(r"(training|DeepSMOTE) parameter (\w+): found (.+), expected (.+)")  # as models say it
 Entry = TypeVar("Entry")
 Training = TypeVar("Training", bound=TrainingParams)
 
@@ -149,13 +148,8 @@ def _workers(path: Path, block: Any) -> Workers:
 def _training(where: str, block: Mapping[str, Any], kind: type[Training]) -> Training:
     try:
         return kind.from_mapping(block)
-    except ValueError as error:
-        if refused := REFUSED.fullmatch(str(error)):
-            part, key, found, expected = refused.groups()
-            key = f"deepsmote_{key}" if part == "DeepSMOTE" else key
-            raise InputError(f"{where}.{key}", found, expected, "Correct it.") from None
-        expected = f"the parameters of {kind.__module__}.{kind.__name__}"
-        raise InputError(where, str(error), expected, "Correct the block.") from None
+    except ParameterError as error:
+        raise InputError(f"{where}.{error.key}", error.found, error.expected, "Correct it.") from None
 
 
 def _block_of_training(where: str, block: Any) -> Mapping[str, Any]:

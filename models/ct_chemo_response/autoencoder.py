@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from models.distributed import Worker
 from models.reproducibility import derived_seed, reproducible
+from models.system import ParameterError
 from models.training import EVALUATION_BATCH, Trainer
 
 Images = NDArray[np.floating[Any]]
@@ -66,7 +67,7 @@ class DeepSmoteParams:
         }
         for key, (holds, allowed) in rules.items():
             if not holds:
-                raise ValueError(f"DeepSMOTE parameter {key}: found {getattr(self, key)!r}, expected {allowed}")
+                raise ParameterError(f"deepsmote_{key}", repr(getattr(self, key)), allowed)
 
 
 class Autoencoder(nn.Module):

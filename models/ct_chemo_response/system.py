@@ -30,7 +30,7 @@ from models.distributed import joined
 from models.pretrained import pretrained_sha256
 from models.results import network_facts, out_of_fold, read_facts, write_artifact, write_results
 from models.risk_models import RiskModels
-from models.system import DevelopmentSet, Progress, TrainingParams
+from models.system import DevelopmentSet, ParameterError, Progress, TrainingParams
 from models.training import Rows, Task, Trainer
 from validation.estimators.cutoffs.youden import youden_cutoff
 
@@ -73,7 +73,7 @@ class ChemoResponseParams(TrainingParams):
         """
         super().__post_init__()
         if self.folds < FEWEST_FOLDS:
-            raise ValueError(f"training parameter folds: found {self.folds}, expected at least {FEWEST_FOLDS}")
+            raise ParameterError("folds", str(self.folds), f"at least {FEWEST_FOLDS}")
         _ = self.deepsmote
 
     @property

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from models.ct_stroma_survival.network import Tasks, score_names
+from models.system import ParameterError
 
 BANDWIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # variances of the radial kernels, per dimension
 
@@ -37,11 +38,11 @@ class LossWeights:
         """Refuse negative weights.
 
         Raises:
-            ValueError: Names the weight.
+            ParameterError: Names the weight.
         """
         for name, weight in asdict(self).items():
             if not weight >= 0:
-                raise ValueError(f"loss weight {name}: found {weight!r}, expected 0 or more")
+                raise ParameterError(f"{name}_weight", repr(weight), "0 or more")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from models.ct_stroma_survival.signature import MODEL_COVARIATES, Signature
 from models.distributed import joined
 from models.results import network_facts, out_of_fold, read_facts, write_artifact, write_results
 from models.risk_models import RiskModels
-from models.system import DevelopmentSet, Progress, TrainingParams
+from models.system import DevelopmentSet, ParameterError, Progress, TrainingParams
 from models.training import Rows, Task, Trainer
 from validation.estimators.cutoffs.maximally_selected import maximally_selected_log_rank
 from validation.estimators.cutoffs.youden import youden_cutoff
@@ -72,9 +72,14 @@ class StromaParams(TrainingParams):
         """
         super().__post_init__()
         if self.trunk not in TRUNKS:
-            raise ValueError(f"training parameter trunk: found {self.trunk!r}, expected one of {', '.join(TRUNKS)}")
+            raise ParameterError("trunk", repr(self.trunk), f"one of {', '.join(TRUNKS)}")
         if self.pretrained is not None:
-            raise ValueError(f"training parameter pretrained: found {self.pretrained!r}, expected null")
+            raise ParameterError("pretrained", repr(self.pretrained), "null")
+        if self.trunk != TRUNKS[0] and (self.multiscale or self.attention):
+            expected = f"{TRUNKS[0]}, or multiscale and attention false"
+            raise ParameterError(
+                "trunk", f"{self.trunk!r}, which has neither multiscale features nor attention", expected
+            )
         self.loss_weights()
 
     def loss_weights(self) -> LossWeights:

@@ -18,7 +18,7 @@ from models.histology_spatial_survival.network import TileClassifier, TissueProb
 from models.histology_spatial_survival.reading import INPUT, OUTPUT
 from models.histology_spatial_survival.stain import REFERENCE_STAINS, WHITE
 from models.onnx_export import export_graph
-from models.system import Optimisation, TrainingParams
+from models.system import Optimisation, ParameterError, TrainingParams
 from models.training import FittedNetwork, Rows, Task, Trainer
 
 RUN = "tiles"
@@ -50,9 +50,9 @@ class TileTrainingParams(TrainingParams):
         super().__post_init__()
         _ = self.optimisation
         if not self.tuning_fraction > 0:
-            raise ValueError(f"training parameter tuning_fraction: found {self.tuning_fraction}, expected above 0")
+            raise ParameterError("tuning_fraction", str(self.tuning_fraction), "above 0")
         if not 0 <= self.stain_jitter < 1:
-            raise ValueError(f"training parameter stain_jitter: found {self.stain_jitter}, expected 0 <= jitter < 1")
+            raise ParameterError("stain_jitter", str(self.stain_jitter), "0 <= stain_jitter < 1")
 
     @property
     def optimisation(self) -> Optimisation:

@@ -69,7 +69,7 @@ def test_params_take_whole_numbers_for_floats() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"epoch": 3}, "unknown training parameter epoch; known are width"),
+        ({"epoch": 3}, "parameter epoch: found an unknown parameter, expected one of width"),
         ({"epochs": 3.5}, r"epochs: found 3\.5 \(float\), expected int"),
         ({"epochs": True}, r"epochs: found True \(bool\), expected int"),
         ({"learning_rate": "1e-3"}, r"learning_rate: found '1e-3' \(str\), expected float"),
@@ -89,7 +89,7 @@ def test_params_refuse(changes: dict[str, Any], message: str) -> None:
 
 def test_params_name_the_missing_key() -> None:
     """A parameter that is not given has no default."""
-    with pytest.raises(ValueError, match="missing training parameter folds"):
+    with pytest.raises(ValueError, match="parameter folds: found nothing"):
         TrainingParams.from_mapping({key: value for key, value in TINY.items() if key != "folds"})
 
 
@@ -101,5 +101,5 @@ def test_params_of_a_network_that_needs_more() -> None:
         loss_weight: float
 
     assert WithLossWeight.from_mapping({**TINY, "loss_weight": 2}).loss_weight == 2.0
-    with pytest.raises(ValueError, match="missing training parameter loss_weight"):
+    with pytest.raises(ValueError, match="parameter loss_weight: found nothing"):
         WithLossWeight.from_mapping(TINY)

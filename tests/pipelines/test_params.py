@@ -101,7 +101,7 @@ def test_contradictions_are_refused(tmp_path: Path, path: tuple[str, ...], value
     [
         ("mri_distant_metastasis", "epochs", -1, r"mri_distant_metastasis\.epochs: found -1; expected at least 1\. "),
         ("mri_distant_metastasis", "width", "x", r"\.width: found 'x' \(str\); expected float\. Correct it"),
-        ("mri_distant_metastasis", "folds", None, r"mri_distant_metastasis: found missing training parameter folds; "),
+        ("mri_distant_metastasis", "folds", None, r"mri_distant_metastasis\.folds: found nothing; expected a value"),
         ("ct_chemo_response", "batch_size", 1, r"\.batch_size: found 1; expected at least 2: batch normalisation"),
     ],
 )
@@ -134,7 +134,13 @@ def test_a_bad_value_of_a_training_is_refused_with_the_file(
             "x",
             r"\.trunk: found 'x'; expected one of se_resnet50, vgg16",
         ),
-        ("ct_chemo_response", CtChemoResponse, "epoch", 1, r"response: found unknown training parameter epoch; known"),
+        (
+            "ct_chemo_response",
+            CtChemoResponse,
+            "epoch",
+            1,
+            r"response\.epoch: found an unknown parameter; expected one of",
+        ),
     ],
 )
 def test_a_bad_value_of_one_network_is_refused_before_its_training(

@@ -248,7 +248,7 @@ def test_other_inputs_are_refused(trainer: Trainer, changes: dict[str, NDArray[A
 )
 def test_parameters_out_of_range_are_refused(key: str, value: float) -> None:
     """Each is named with what is allowed."""
-    with pytest.raises(ValueError, match=f"DeepSMOTE parameter {key}: found {value}"):
+    with pytest.raises(ValueError, match=f"training parameter deepsmote_{key}: found {value}"):
         DeepSmoteParams(**{**vars(PARAMS), key: value})
 
 

@@ -154,10 +154,10 @@ def test_orientations_are_the_eight_of_the_square() -> None:
     ("changes", "message"),
     [
         ({"folds": 2}, "folds: found 2, expected at least 3"),
-        ({"deepsmote_channels": 8}, "DeepSMOTE parameter channels: found 8, expected at least 16"),
+        ({"deepsmote_channels": 8}, "parameter deepsmote_channels: found 8, expected at least 16"),
         ({"deepsmote_latent": 1.5}, "deepsmote_latent: found 1.5"),
         ({"dropout": 1.0}, "dropout: found 1.0"),
-        ({"neighbours": 5}, "unknown training parameter neighbours"),
+        ({"neighbours": 5}, "parameter neighbours: found an unknown parameter"),
     ],
 )
 def test_params_refuse(changes: dict[str, Any], message: str) -> None:

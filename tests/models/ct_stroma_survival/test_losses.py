@@ -242,5 +242,5 @@ def test_single_task_needs_its_own_targets_only(tasks: str, needs: list[str]) ->
 @pytest.mark.parametrize("value", [-1.0, UNKNOWN])
 def test_weights_are_not_negative(value: float) -> None:
     """A negative weight or NaN is refused by name."""
-    with pytest.raises(ValueError, match=r"loss weight discrepancy: found .*, expected 0 or more"):
+    with pytest.raises(ValueError, match=r"discrepancy_weight: found .*, expected 0 or more"):
         LossWeights(discrepancy=value)

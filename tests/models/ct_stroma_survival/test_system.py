@@ -215,7 +215,7 @@ def test_too_few_events_or_cases_for_the_folds(events: int, cases: int, message:
     [
         ({"trunk": "resnet18"}, "trunk: found 'resnet18', expected one of se_resnet50, vgg16, densenet121"),
         ({"width": 1.0, "pretrained": "weights.pt"}, r"pretrained: found 'weights\.pt', expected null"),
-        ({"survival_weight": -1}, r"loss weight survival: found -1\.0, expected 0 or more"),
+        ({"survival_weight": -1}, r"survival_weight: found -1\.0, expected 0 or more"),
         ({"multitask": 1}, r"multitask: found 1 \(int\), expected bool"),
     ],
 )
