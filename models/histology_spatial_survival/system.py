@@ -119,8 +119,9 @@ class HistologySpatialSurvival:
 
     def export(self, folder: Path, artifact_folder: Path, identity: Mapping[str, str]) -> Path:
         """Write the ONNX file, its contract and its card, and the classifier beside them."""
+        path = write_artifact(self.signature(folder), SPEC, folder, artifact_folder, identity, PREPROCESSING)
         atomic.write_bytes(artifact_folder / CLASSIFIER, (folder / CLASSIFIER).read_bytes())
-        return write_artifact(self.signature(folder), SPEC, folder, artifact_folder, identity, PREPROCESSING)
+        return path
 
 
 SYSTEM = HistologySpatialSurvival()
