@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models import MODELS
 from models.spec import ModelSpec, PreprocessingError
-from pipelines.slides import Reader, checked_sha256, resolution_given
+from pipelines.slides import NamedTiles, Reader, checked_sha256, named_tiles, resolution_given
 from pipelines.workers import LOCAL, Workers
 from validation.cohort import Cohort
 from validation.digests import bytes_sha256, path_sha256
@@ -35,11 +35,14 @@ class PreparedPatient:
         patient_id: As in the patient table.
         inputs: One array per ONNX input, without batch axis; None if the patient could not be processed.
         reason: Why not; None if processed.
+        named_tiles: What the classifier says of the tiles that a pathologist has named on the patient's slide; None
+            where nobody has, or the slide could not be read.
     """
 
     patient_id: str
     inputs: dict[str, NDArray[np.float32]] | None
     reason: str | None
+    named_tiles: NamedTiles | None = None
 
 
 def _read(cohort: Cohort, row: Mapping[str, Any], name: str, mask: bool = False) -> Volume:
@@ -103,12 +106,16 @@ def _tile_maps(cohort: Cohort, row: Mapping[str, Any], spec: ModelSpec, reader: 
 
 def _prepare(architecture: str, cohort: Cohort, reader: Reader | None, row: dict[str, Any]) -> PreparedPatient:
     spec = MODELS[architecture]
-    patient = str(row["patient_id"])
+    patient, named = str(row["patient_id"]), None
     try:
-        images = _volumes(cohort, row, spec) if reader is None else _tile_maps(cohort, row, spec, reader)
-        return PreparedPatient(patient, spec.prepare(images, row), None)
+        if reader is None:
+            images: Mapping[str, Any] = _volumes(cohort, row, spec)
+        else:
+            images = _tile_maps(cohort, row, spec, reader)
+            named = named_tiles(cohort, row, spec.images[0].name, reader.tiles, images[spec.images[0].name])
+        return PreparedPatient(patient, spec.prepare(images, row), None, named)
     except (InputError, PreprocessingError) as error:
-        return PreparedPatient(patient, None, str(error).replace(f"{cohort.folder}{os.sep}", ""))
+        return PreparedPatient(patient, None, str(error).replace(f"{cohort.folder}{os.sep}", ""), named)
 
 
 def prepared_patients(

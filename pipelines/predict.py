@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from registry.artefact import Artefact
 
 BATCH = 32  # patients whose inputs are in memory at once
+TILE_COLUMNS = ("tile_tissue", "tile_probability")  # of a model that reads slides: the named tiles of each, if it has any
 
 
 def _batch_rows(spec: ModelSpec, network: OnnxModel, batch: list[PreparedPatient]) -> list[dict[str, Any]]:
@@ -35,6 +36,12 @@ def _batch_rows(spec: ModelSpec, network: OnnxModel, batch: list[PreparedPatient
         {"patient_id": p.patient_id, "status": "failed" if p.inputs is None else "ok", "reason": p.reason}
         for p in batch
     ]
+    for row, patient in zip(rows, batch, strict=True):
+        if patient.named_tiles is not None:
+            row.update(
+                tile_tissue=patient.named_tiles.tissue.tolist(),
+                tile_probability=patient.named_tiles.probability.ravel().tolist(),
+            )
     processed = [p for p in batch if p.inputs is not None]
     if processed:
         inputs = stack_inputs(processed)
@@ -58,7 +65,8 @@ def predict_cohort(artefact: Artefact, cohort: Cohort, workers: Workers = LOCAL)
 
     Returns:
         One row per patient in table order: patient_id, centre, scanner, status, reason, missing_covariates and the
-        prediction columns of the model; NaN where the patient could not be processed, with the reason.
+        prediction columns of the model; NaN where the patient could not be processed, with the reason. Of a model that
+        reads slides also `tile_tissue` and `tile_probability`, lists, of patients on whose slide tiles were named.
     """
     spec = MODELS[artefact.contract["architecture"]]
     network = OnnxModel(artefact.folder / "model.onnx")
@@ -68,6 +76,8 @@ def predict_cohort(artefact: Artefact, cohort: Cohort, workers: Workers = LOCAL)
     while batch := list(islice(stream, BATCH)):
         rows.extend(_batch_rows(spec, network, batch))
     columns = ["patient_id", "status", "reason", "missing_covariates", *spec.prediction_columns()]
+    if spec.tiles is not None:
+        columns += TILE_COLUMNS
     predictions = pd.DataFrame(rows).reindex(columns=columns)
     predictions["missing_covariates"] = predictions["missing_covariates"].astype("Int64")
     return cohort.patients[["patient_id", "centre", "scanner"]].merge(predictions, on="patient_id", validate="1:1")

@@ -58,6 +58,41 @@ class Reader:
             return read(slide, sha256, self.classifier, self.classifier_sha256, self.finished)
 
 
+@dataclass(frozen=True, eq=False)
+class NamedTiles:
+    """The tiles of one slide that a pathologist has named, and what the classifier says of them.
+
+    Attributes:
+        tissue: (n,) index of the tissue that was named.
+        probability: (n, tissues) of the classifier; NaN for a tile that it was not shown, being blank.
+    """
+
+    tissue: NDArray[np.int8]
+    probability: NDArray[np.float32]
+
+
+def named_tiles(
+    cohort: Cohort, row: Mapping[str, Any], image: str, tiles: TileReading, tile_map: Any
+) -> NamedTiles | None:
+    """Return the named tiles of a patient's slide; None where nobody has named any.
+
+    Args:
+        cohort: Of the patient.
+        row: Of the patient table.
+        image: Name of the image that is a slide.
+        tiles: How the model reads it.
+        tile_map: What the model read.
+
+    Raises:
+        InputError: As `positions_by_tissue`.
+    """
+    if not isinstance(row[f"{tiles.annotations}_path"], str):
+        return None
+    tissue = positions_by_tissue(cohort, row, image, tiles)
+    named = tissue >= 0
+    return NamedTiles(tissue[named], tile_map.probability[named].astype(np.float32))
+
+
 def checked_sha256(path: Path, expected: str) -> str:
     """Return the digest of a slide, if it is the one that the patient table names.
 

@@ -95,16 +95,21 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
     """Write a document; the file appears whole or not at all, and equal documents give equal bytes.
 
     Raises:
+        InputError: It cannot be written there: a full disk, no permission, no folder.
         ValueError: The document holds NaN or an infinity.
     """
     content = encode(document)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.write_bytes(content)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        expected, remedy = "a place that can be written to", "Make room there, or allow it."
+        raise InputError(str(path), str(error.strerror), expected, remedy) from error
 
 
 def _refuse_constant(text: str) -> float:

@@ -21,7 +21,16 @@ from validation.schema import load_schema
 if TYPE_CHECKING:
     from validation.cohort import Cohort
 
-NO_PREDICTIONS = ("patient_id", "centre", "scanner", "status", "reason", "missing_covariates")
+NO_PREDICTIONS = (
+    "patient_id",
+    "centre",
+    "scanner",
+    "status",
+    "reason",
+    "missing_covariates",
+    "tile_tissue",
+    "tile_probability",
+)
 
 
 def _check_patients(found: pd.Series, declared: set[str], where: str) -> None:

@@ -1,4 +1,4 @@
-"""YAML read strictly."""
+"""YAML read strictly, JSON written whole."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from validation.documents import read_yaml, require_keys
+from validation.documents import read_yaml, require_keys, write_json
 from validation.errors import InputError
 
 
@@ -48,3 +48,12 @@ def test_other_keys_are_refused(document: dict[str, object], message: str) -> No
     """Missing and unknown keys, other types and blank texts are refused."""
     with pytest.raises(InputError, match=message):
         require_keys(document, {"a": str, "b": list}, "f")
+
+
+def test_a_place_that_cannot_be_written_to_is_one_error(tmp_path: Path) -> None:
+    """Below a file there is no folder; nothing is left behind."""
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+
+    with pytest.raises(InputError, match=r"file/a\.json: found .*; expected a place that can be written to"):
+        write_json(tmp_path / "file" / "a.json", {"a": 1})
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

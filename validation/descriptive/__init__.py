@@ -17,6 +17,7 @@ from validation.descriptive.roc import RocCurves
 from validation.descriptive.score_by_group import ScoreByGroup
 from validation.descriptive.subgroup_hazard_ratios import SubgroupHazardRatios
 from validation.descriptive.subgroups import Subgroups
+from validation.descriptive.tile_classification import TileClassification
 from validation.descriptive.treatment_effect import TreatmentEffect
 
 _KINDS: tuple[type[Descriptive], ...] = (
@@ -35,5 +36,6 @@ _KINDS: tuple[type[Descriptive], ...] = (
     DecisionCurves,
     PerformanceOverTime,
     Distribution,
+    TileClassification,
 )
 KINDS: dict[str, type[Descriptive]] = {kind.kind: kind for kind in _KINDS}

@@ -9,6 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from validation.descriptive import KINDS
 from validation.descriptive.quantities import BOUNDS, LINES, TESTS, axis_range
 from validation.documents import encode, read_json
 from validation.errors import InputError
@@ -190,7 +191,8 @@ def _rows_and_tests(analysis: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _check_analysis(analysis: Any, methods: Mapping[str, Any], where: str, predicted: int) -> None:
     require_exactly(analysis, _ANALYSIS_KEYS, where)
     require_text(analysis, "id", where)
-    require_text(analysis, "kind", where)
+    if analysis["kind"] not in KINDS:
+        raise InputError(f"{where} key kind", repr(analysis["kind"]), f"one of {', '.join(KINDS)}", REMEDY)
     where = f"{where} {analysis['id']}"
     content = [*list_of(analysis, "rows", where), *list_of(analysis, "figures", where), analysis["table"]]
     if analysis["reason"] is not None and any(part is not None for part in content):

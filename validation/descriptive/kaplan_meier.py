@@ -48,6 +48,12 @@ class KaplanMeierByGroup(Descriptive):
     horizons_months: tuple[float, ...]
     within: tuple[str, ...] = field(default=(), metadata=GROUPS)
 
+    def __post_init__(self) -> None:
+        """Refuse parts by what is compared: each would hold one group only."""
+        super().__post_init__()
+        if self.by in self.within:
+            raise self.error("within", f"{self.by}, which `by` compares", "other groups")
+
     def describe(self, cohort: CohortTable) -> Description:
         """Return survival at the horizons, the log-rank test and hazard ratios, and the curves by month."""
         groups = cohort.groups(self.by)

@@ -59,6 +59,8 @@ _AXES: dict[str, tuple[float, float]] = {
     "months": POSITIVE,
     "patients": POSITIVE,
     "density": POSITIVE,
+    "tissue read": POSITIVE,
+    "tiles": POSITIVE,
     LINES: POSITIVE,
     **{name.replace("_", " "): bounds for name, bounds in OF_ESTIMATORS.items()},  # of a forest plot
 }

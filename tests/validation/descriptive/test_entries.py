@@ -62,6 +62,7 @@ def declared(folder: Path, entry: str) -> None:
         ("kind: treatment_effect, endpoint: dmfs, treatment: t, modifier: m, within: t", 17, "within", "given twice"),
         ("kind: treatment_effect, endpoint: dmfs, treatment: t, modifier: m, within: m", 17, "within", "given twice"),
         ("kind: subgroup_hazard_ratios, endpoint: dmfs, by: lp, within: [sex, lp]", 17, "within", "lp, which `by`"),
+        ("kind: kaplan_meier, endpoint: dmfs, by: sex, horizons_months: [36], within: [sex]", 17, "within", "sex, which `by`"),
         (
             "kind: kaplan_meier, endpoint: response, by: sex, horizons_months: [12]",
             17,

@@ -1,0 +1,94 @@
+"""Tiles that a pathologist has named: accuracy, areas and confusion by hand, intervals by slide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.validation.descriptive.specimens_survival import patients, specimen
+from validation.descriptive.tile_classification import TileClassification
+from validation.errors import InputError
+
+TISSUES = ("STR", "TUM", "LYM")
+ANALYSIS = TileClassification(id="tiles", tissues=TISSUES)
+
+
+def with_tiles(tissue: list[list[int] | None], probability: list[list[float] | None]) -> pd.DataFrame:
+    """Patients of whom the first ones have named tiles."""
+    table = patients(max(len(tissue), 2)).assign(patient_id=lambda t: [f"P{i:03d}" for i in range(len(t))])
+    pad: list[Any] = [None] * (len(table) - len(tissue))
+    return table.assign(tile_tissue=pd.Series([*tissue, *pad], dtype=object, index=table.index)).assign(
+        tile_probability=pd.Series([*probability, *pad], dtype=object, index=table.index)
+    )
+
+
+def forty_slides(wrong: int) -> pd.DataFrame:
+    """Forty slides with a tile of each tissue, read rightly but for one tile of the first slides."""
+    rightly = [0.8, 0.1, 0.1, 0.1, 0.8, 0.1, 0.1, 0.1, 0.8]
+    wrongly = [0.1, 0.8, 0.1, 0.1, 0.8, 0.1, 0.1, 0.1, 0.8]  # stroma read as tumour
+    return with_tiles([[0, 1, 2]] * 40, [wrongly] * wrong + [rightly] * (40 - wrong))
+
+
+def rows(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
+    """Rows by quantity and subject."""
+    found = ANALYSIS.to_dict(specimen(table))
+    assert found["reason"] is None
+    return {(row["quantity"], row["subject"]): row for row in found["rows"]}
+
+
+def test_accuracy_by_hand_with_the_variance_of_a_share_of_clusters() -> None:
+    """Ten of 120 tiles are wrong, one on each of ten slides: sum over slides of squared deviations over n squared."""
+    row = rows(forty_slides(10))["accuracy", "all tissues"]
+    deviations = np.array([2 - 3 * 11 / 12] * 10 + [3 - 3 * 11 / 12] * 30)
+
+    assert row["value"] == pytest.approx(11 / 12)
+    assert row["standard_error"] == pytest.approx(np.sqrt((deviations**2).sum()) / 120)
+    assert (row["n"], row["events"]) == (40, 40)
+    assert "120 tiles" in row["method"]
+
+
+def test_area_of_one_tissue_against_the_others_by_hand() -> None:
+    """Of stroma ten of forty tiles score 0.1 as all others do, thirty score 0.8: 30/40 + 10/40 / 2."""
+    found = rows(forty_slides(10))
+
+    assert found["auc", "STR"]["value"] == pytest.approx(0.875)
+    assert found["auc", "LYM"]["reason"]  # perfect: no interval by slide
+
+
+def test_confusion_matrix_has_a_series_per_named_tissue() -> None:
+    """Ten tiles of stroma were read as tumour."""
+    figures = ANALYSIS.to_dict(specimen(forty_slides(10)))["figures"]
+
+    assert [series["y"] for series in figures[0]["series"]] == [[30, 10, 0], [0, 40, 0], [0, 0, 40]]
+    assert [series["name"] for series in figures[1]["series"]] == list(TISSUES)
+
+
+def test_tiles_taken_for_blank_are_left_out_and_counted() -> None:
+    """A tile that the classifier was not shown is no error of it."""
+    table = forty_slides(10)
+    table.at[table.index[39], "tile_probability"] = [*[float("nan")] * 3, 0.1, 0.8, 0.1, 0.1, 0.1, 0.8]
+
+    assert "119 tiles, 1 more taken for blank" in rows(table)["accuracy", "all tissues"]["method"]
+
+
+def test_few_slides_have_no_interval() -> None:
+    """Of twenty slides the rows say why."""
+    row = rows(forty_slides(5).head(20))["accuracy", "all tissues"]
+
+    assert row["value"] is None
+    assert "30" in row["reason"]
+
+
+@pytest.mark.parametrize("table", [patients(4), with_tiles([None, None], [None, None])])
+def test_without_named_tiles_it_is_undefined(table: pd.DataFrame) -> None:
+    """A model of volumes, or a cohort without annotations."""
+    assert ANALYSIS.to_dict(specimen(table))["reason"] == "no tile of the cohort was named by a pathologist"
+
+
+def test_other_tissues_than_the_classifier_has_are_refused() -> None:
+    """Two names for three probabilities."""
+    with pytest.raises(InputError, match="descriptive analysis t key tissues"):
+        TileClassification(id="t", tissues=TISSUES[:2]).to_dict(specimen(forty_slides(1)))
