@@ -81,7 +81,7 @@ class TileClassification(Descriptive):
         sizes = [len(tissue) for tissue in named[TISSUE]]
         tissue = np.concatenate(named[TISSUE].to_list()).astype(np.intp)
         flat = np.concatenate(named[PROBABILITY].to_list()).astype(np.float64)
-        if flat.size != tissue.size * len(self.tissues) or not (0 <= tissue).all() or tissue.max() >= len(self.tissues):
+        if flat.size != tissue.size * len(self.tissues) or not (tissue >= 0).all() or tissue.max() >= len(self.tissues):
             found = f"{tissue.size} tiles of {len(np.unique(tissue))} tissues with {flat.size} probabilities"
             expected = f"one of {len(self.tissues)} tissues and as many probabilities per tile"
             raise InputError(self.where("tissues"), found, expected, "Name the classes of the classifier, in order.")

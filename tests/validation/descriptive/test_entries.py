@@ -62,7 +62,12 @@ def declared(folder: Path, entry: str) -> None:
         ("kind: treatment_effect, endpoint: dmfs, treatment: t, modifier: m, within: t", 17, "within", "given twice"),
         ("kind: treatment_effect, endpoint: dmfs, treatment: t, modifier: m, within: m", 17, "within", "given twice"),
         ("kind: subgroup_hazard_ratios, endpoint: dmfs, by: lp, within: [sex, lp]", 17, "within", "lp, which `by`"),
-        ("kind: kaplan_meier, endpoint: dmfs, by: sex, horizons_months: [36], within: [sex]", 17, "within", "sex, which `by`"),
+        (
+            "kind: kaplan_meier, endpoint: dmfs, by: sex, horizons_months: [36], within: [sex]",
+            17,
+            "within",
+            "sex, which `by`",
+        ),
         (
             "kind: kaplan_meier, endpoint: response, by: sex, horizons_months: [12]",
             17,
@@ -153,7 +158,7 @@ OF_RESPONSE = replace(COMPARED, endpoint="tsr_high", estimators=("brier",), hori
     ("analysis", "key", "reason"),
     [
         (replace(KM, by="colour"), "by", "no column colour"),
-        (replace(KM, within=("sex", "pn_stage=pN7")), "within", "pn_stage=pN7"),
+        (replace(KM, within=("centre", "pn_stage=pN7")), "within", "pn_stage=pN7"),
         (replace(KM, endpoint="pfs"), "endpoint", "no endpoint pfs"),
         (replace(KM, endpoint="tsr_high"), "endpoint", "expected for kaplan_meier an endpoint with time: os, dfs"),
         (ScoreByGroup(id="asked", prediction="sex", by="sex"), "prediction", "sex, no column of numbers"),
@@ -254,4 +259,4 @@ def test_every_name_is_looked_up(kind: str) -> None:
         field.name for field in fields(KINDS[kind]) if hints[field.name] in texts and "look_up" not in field.metadata
     }
 
-    assert silent <= {"id", "estimator", "estimators", "reference", "risks"}
+    assert silent <= {"id", "estimator", "estimators", "reference", "risks", "tissues"}
