@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from registry.artefact import Artefact
 
 BATCH = 32  # patients whose inputs are in memory at once
-TILE_COLUMNS = ("tile_tissue", "tile_probability")  # of a model that reads slides: the named tiles of each, if it has any
+TILE_COLUMNS = ("tile_tissue", "tile_probability")  # of a model that reads slides: of patients with named tiles
 
 
 def _batch_rows(spec: ModelSpec, network: OnnxModel, batch: list[PreparedPatient]) -> list[dict[str, Any]]:
