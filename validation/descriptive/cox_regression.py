@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar
 
 import numpy as np
@@ -254,7 +254,7 @@ class _Model:
             p_value_row(
                 "proportional_hazards_test",
                 name,
-                lambda name=name: make(name),  # type: ignore[misc]
+                partial(make, name),
                 n=self.n,
                 events=self.events,
                 note=self.note,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -133,7 +134,7 @@ def survival_rows(
         estimate_row(
             "survival",
             subject,
-            lambda h=h: survival(h),  # type: ignore[misc]
+            partial(survival, h),
             n=time.size,
             events=int((event & (time <= h)).sum()),
             group=label,

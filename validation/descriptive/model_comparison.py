@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -57,7 +57,7 @@ class ModelComparison(Descriptive):
         if self.risks is not None and len(self.risks) != len(self.predictions):
             found = f"{len(self.risks)} names for {len(self.predictions)} predictions"
             raise self.error("risks", found, "one per prediction")
-        if any(later <= earlier for earlier, later in zip((0.0, *self.horizons_months), self.horizons_months)):  # noqa: B905
+        if any(later <= earlier for earlier, later in pairwise(self.horizons_months)):
             found = ", ".join(f"{horizon:g}" for horizon in self.horizons_months)
             raise self.error("horizons_months", found, "positive and ascending")
 

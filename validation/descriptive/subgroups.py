@@ -23,7 +23,7 @@ from validation.estimators.catalogue.binary import BINARY
 from validation.estimators.catalogue.entry import Estimator, Settings
 from validation.estimators.catalogue.survival import SURVIVAL
 from validation.estimators.centres.random_effects import cochran_q
-from validation.estimators.estimate import Estimate, UndefinedEstimate
+from validation.estimators.estimate import Estimate, Scale, UndefinedEstimate
 from validation.estimators.groups.group_test import GroupTest
 from validation.estimators.intervals import derivative, on_scale
 from validation.outcomes import outcome_of, recorded
@@ -147,10 +147,9 @@ def _heterogeneity(rows: list[Row]) -> GroupTest:
         raise UndefinedEstimate(f"{len(rows)} subgroups with an estimate, two or more are compared", too_few=True)
     if any(row["standard_error"] is None for row in rows):
         raise UndefinedEstimate("the estimates have no standard error")
-    scales = ["log" if row["scale"] == "log" else "identity" for row in rows]
-    effects = [on_scale(row["value"], scale) for row, scale in zip(rows, scales, strict=True)]  # type: ignore[arg-type]
+    scales: list[Scale] = ["log" if row["scale"] == "log" else "identity" for row in rows]
+    effects = [on_scale(row["value"], scale) for row, scale in zip(rows, scales, strict=True)]
     errors = [
-        row["standard_error"] * abs(derivative(row["value"], scale))  # type: ignore[arg-type]
-        for row, scale in zip(rows, scales, strict=True)
+        row["standard_error"] * abs(derivative(row["value"], scale)) for row, scale in zip(rows, scales, strict=True)
     ]
     return cochran_q(effects, errors)
