@@ -1,6 +1,6 @@
 """What the commands do and print; `pipelines.cli` holds their help, so that help stays fast.
 
-Names and outputs that cannot be right are refused before anything heavy is imported.
+Names and outputs that cannot be right are refused before torch or MLflow is imported, where no registry must be asked.
 """
 
 from __future__ import annotations

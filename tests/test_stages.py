@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -67,12 +67,12 @@ NOT_FOLLOWED = {
 
 def modules(path: Path) -> Iterator[str]:
     """Yield what a file imports, also inside functions; a dotted path "module:attribute" counts, typing does not."""
-    nodes = [ast.parse(path.read_text(encoding="utf-8"))]
+    nodes: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     for node in nodes:  # grows while it is walked
-        children = list(ast.iter_child_nodes(node))
+        children: list[ast.AST] = list(ast.iter_child_nodes(node))
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             children = list(node.orelse)
-        nodes.extend(children)  # type: ignore[arg-type]
+        nodes.extend(children)
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -89,9 +89,9 @@ def sources(module: str) -> Iterator[str]:
         yield from (name for name in (f"{stem}.py", f"{stem}/__init__.py") if (ROOT / name).is_file())
 
 
-def covered(name: str, folders_or_files: object) -> bool:
+def covered(name: str, folders_or_files: Iterable[str]) -> bool:
     """Whether a file is one of these, or lies in one of them."""
-    return any(name == entry or name.startswith(f"{entry}/") for entry in folders_or_files)  # type: ignore[attr-defined]
+    return any(name == entry or name.startswith(f"{entry}/") for entry in folders_or_files)
 
 
 def closure(stage: str, architecture: str) -> set[str]:
