@@ -66,10 +66,9 @@ class TileAugmentation:
 
     def __call__(self, tiles: Tensor, generator: torch.Generator) -> Tensor:
         """Return changed tiles (N, rows, columns, colours), float grey levels 0 to 255; rows and columns are equal."""
-        turned, upside_down, mirrored = (torch.rand(3, len(tiles), 1, 1, 1, generator=generator) < 0.5).to(tiles.device)
-        tiles = torch.where(turned, tiles.transpose(1, 2), tiles)
-        tiles = torch.where(upside_down, tiles.flip(1), tiles)
-        return self._jittered(torch.where(mirrored, tiles.flip(2), tiles), generator)
+        chosen = (torch.rand(len(tiles), 3, generator=generator) < 0.5).tolist()
+        oriented = [_oriented(tile, *flags) for tile, flags in zip(tiles, chosen, strict=True)]
+        return self._jittered(torch.stack(oriented), generator)
 
     def _jittered(self, tiles: Tensor, generator: torch.Generator) -> Tensor:
         """Return tiles with the amount of every stain changed by a factor of its own."""
@@ -77,9 +76,16 @@ class TileAugmentation:
         factor = self.amount * _symmetric(n * count, generator).reshape(n, count)
         stains = torch.from_numpy(self.stains).float()
         change = torch.eye(len(stains)) + stains @ (factor[:, :, None] * torch.linalg.pinv(stains))  # (N, 3, 3)
-        density = -torch.log((tiles.float() + 1) / self.white)
-        changed = torch.einsum("nij,nrcj->nrci", change.to(tiles.device), density)
-        return (self.white * torch.exp(-changed) - 1).clamp(0, 255)
+        density = torch.log((tiles.float() + 1) / self.white).flatten(1, 2)  # negative: light that is left
+        left = torch.bmm(density, change.to(tiles.device).transpose(1, 2)).exp_().view(tiles.shape)
+        return left.mul_(self.white).sub_(1).clamp_(0, 255)
+
+
+def _oriented(tile: Tensor, turned: bool, upside_down: bool, mirrored: bool) -> Tensor:
+    """Return a tile (rows, columns, colours) in one of eight orientations."""
+    tile = tile.transpose(0, 1) if turned else tile
+    flipped = [axis for axis, flag in enumerate((upside_down, mirrored)) if flag]
+    return tile.flip(flipped) if flipped else tile
 
 
 def _symmetric(n: int, generator: torch.Generator) -> Tensor:

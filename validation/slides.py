@@ -37,7 +37,7 @@ PRINTED_UM = (
     10.0  # a tag coarser than this (2540 dpi) is the paper resolution that image software writes, not the scan's
 )
 LONGEST_MM = 200.0  # longer than any glass slide
-CACHE_BYTES = 32 * 2**20
+CACHE_BYTES = 64 * 2**20
 READ_PX = 2048  # side of what is decoded at once, in pixels of a level
 LEVEL_SLACK = 0.01  # by which share a level may be coarser than what is asked of it: resolutions are rounded
 OVERVIEW_RANGE = (1.0, 112.0)  # um per pixel: from what still fits in memory to the side of a tile

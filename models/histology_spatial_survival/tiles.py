@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models.augmentation import TileAugmentation
-from models.histology_spatial_survival import TILE_PX
+from models.histology_spatial_survival import TILE_PX, TISSUES
 from models.histology_spatial_survival.labelled import LabelledTiles, split_by_slide
 from models.histology_spatial_survival.network import TileClassifier, TissueProbabilities
 from models.histology_spatial_survival.reading import INPUT, OUTPUT
@@ -35,11 +36,13 @@ class TileTrainingParams(TrainingParams):
         optimiser: "sgd" or "adamw".
         momentum: Of "sgd", 0 <= momentum < 1.
         stain_jitter: Largest relative change of the amount of each stain, 0 <= stain_jitter < 1.
+        balance: A tile weighs as much as its tissue is rare in training, to this power: 0 all alike, 1 all tissues alike.
     """
 
     optimiser: str
     momentum: float
     stain_jitter: float
+    balance: float
 
     def __post_init__(self) -> None:
         """Refuse values out of range.
@@ -53,6 +56,8 @@ class TileTrainingParams(TrainingParams):
             raise ParameterError("tuning_fraction", str(self.tuning_fraction), "above 0")
         if not 0 <= self.stain_jitter < 1:
             raise ParameterError("stain_jitter", str(self.stain_jitter), "0 <= stain_jitter < 1")
+        if not 0 <= self.balance <= 1:
+            raise ParameterError("balance", str(self.balance), "0 <= balance <= 1")
 
     @property
     def optimisation(self) -> Optimisation:
@@ -89,7 +94,7 @@ class FittedClassifier:
 def fit_classifier(trainer: Trainer, tiles: LabelledTiles, params: TileTrainingParams) -> FittedClassifier:
     """Train the classifier on 80 % of the slides, or what `tuning_fraction` leaves, and keep the best epoch.
 
-    Best is the lowest cross-entropy on the other slides. Tissues weigh as much as they have tiles.
+    Best is the lowest cross-entropy on the other slides, the tissues weighted as in training.
 
     Args:
         trainer: Trains, by the same parameters.
@@ -103,12 +108,13 @@ def fit_classifier(trainer: Trainer, tiles: LabelledTiles, params: TileTrainingP
     for part, rows in (("training", training_rows), ("validation", validation_rows)):
         counts = ", ".join(f"{name} {count['tiles']}" for name, count in tiles.counts(rows).items())
         trainer.progress.message(f"{part} tiles: {counts}")
-    network = trainer.fit(task(tiles, params), RUN, training_rows, tuning_rows=validation_rows)
+    network = trainer.fit(task(tiles, params, training_rows), RUN, training_rows, tuning_rows=validation_rows)
     return FittedClassifier(network, training_rows, validation_rows)
 
 
-def task(tiles: LabelledTiles, params: TileTrainingParams) -> Task:
-    """Return what the network learns."""
+def task(tiles: LabelledTiles, params: TileTrainingParams, training_rows: Rows) -> Task:
+    """Return what the network learns; `training_rows` say how common each tissue is."""
+    weights = torch.from_numpy(tissue_weights(tiles.tissue[training_rows], params.balance)).float()
 
     def build(_rows: Rows) -> TileClassifier:
         network = TileClassifier(params.width, params.dropout)
@@ -121,7 +127,7 @@ def task(tiles: LabelledTiles, params: TileTrainingParams) -> Task:
         build=build,
         inputs={INPUT: tiles.pixels},
         targets={"tissue": tiles.tissue.astype(np.float64)},
-        loss=_cross_entropy,
+        loss=partial(_cross_entropy, weights),
         augment=TileAugmentation(REFERENCE_STAINS, WHITE, params.stain_jitter),
     )
 
@@ -148,5 +154,16 @@ def probabilities(state: Mapping[str, Tensor], params: TileTrainingParams) -> Ti
     return TissueProbabilities(network).eval()
 
 
-def _cross_entropy(logits: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
-    return nn.functional.cross_entropy(logits, targets["tissue"].long())
+def tissue_weights(tissue: NDArray[np.int8], balance: float) -> NDArray[np.float64]:
+    """Return the weight of a tile of each tissue, (7,): (n / (7 * n of the tissue)) ** balance.
+
+    Args:
+        tissue: (n,) index into `TISSUES`, each of them at least once.
+        balance: 0 all alike, 1 every tissue has the same weight in total.
+    """
+    share = np.bincount(tissue, minlength=len(TISSUES)) / len(tissue)
+    return np.asarray((1 / (len(TISSUES) * share)) ** balance)
+
+
+def _cross_entropy(weights: Tensor, logits: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+    return nn.functional.cross_entropy(logits, targets["tissue"].long(), weight=weights.to(logits.device))
