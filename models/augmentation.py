@@ -51,24 +51,27 @@ class StackAugmentation:
 
 @dataclass(frozen=True, eq=False)
 class TileAugmentation:
-    """Random changes of stained tiles that leave the tissue what it is: any of eight orientations, more or less stain.
+    """Random changes of stained tiles that leave the tissue what it is: orientation, amount of stain, sharpness.
 
     Attributes:
         stains: (colours, stains) the stains' vectors in optical density; light that is not theirs stays as it is.
         white: Grey level of unstained glass.
         amount: Largest relative change of the amount of each stain, each by itself (Tellez, Med Image Anal 2019: 0.05
             is light).
+        blur: Largest share of its light that a pixel exchanges with each neighbour, at most 0.25; along rows and along
+            columns, the edge with itself.
     """
 
     stains: NDArray[np.float64]
     white: float
     amount: float = 0.05
+    blur: float = 0.0
 
     def __call__(self, tiles: Tensor, generator: torch.Generator) -> Tensor:
         """Return changed tiles (N, rows, columns, colours), float grey levels 0 to 255; rows and columns are equal."""
         chosen = (torch.rand(len(tiles), 3, generator=generator) < 0.5).tolist()
         oriented = [_oriented(tile, *flags) for tile, flags in zip(tiles, chosen, strict=True)]
-        return self._jittered(torch.stack(oriented), generator)
+        return self._blurred(self._jittered(torch.stack(oriented), generator), generator)
 
     def _jittered(self, tiles: Tensor, generator: torch.Generator) -> Tensor:
         """Return tiles with the amount of every stain changed by a factor of its own."""
@@ -79,6 +82,18 @@ class TileAugmentation:
         density = torch.log((tiles.float() + 1) / self.white).flatten(1, 2)  # negative: light that is left
         left = torch.bmm(density, change.to(tiles.device).transpose(1, 2)).exp_().view(tiles.shape)
         return left.mul_(self.white).sub_(1).clamp_(0, 255)
+
+    def _blurred(self, tiles: Tensor, generator: torch.Generator) -> Tensor:
+        """Return tiles out of focus, each by an amount of its own: another scanner is not as sharp."""
+        if self.blur == 0:
+            return tiles
+        share = self.blur * torch.rand(len(tiles), 1, 1, 1, generator=generator).to(tiles.device)
+        for axis in (1, 2):
+            length = tiles.shape[axis]
+            exchanged = share * tiles.diff(dim=axis)
+            tiles.narrow(axis, 0, length - 1).add_(exchanged)
+            tiles.narrow(axis, 1, length - 1).sub_(exchanged)
+        return tiles
 
 
 def _oriented(tile: Tensor, turned: bool, upside_down: bool, mirrored: bool) -> Tensor:

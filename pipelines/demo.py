@@ -42,9 +42,14 @@ from validation.verdict import Verdict
 MODEL = "mri_distant_metastasis"
 CHALLENGER = "mri_shortcut_challenger"
 COHORT = "mri_external"
-SOUND = (MODEL, "ct_stroma_survival", "ct_chemo_response", "histology_spatial_survival")  # promoted if, and only if, their gates pass
+SOUND = (
+    MODEL,
+    "ct_stroma_survival",
+    "ct_chemo_response",
+    "histology_spatial_survival",
+)  # promoted if, and only if, their gates pass
 PAPER_N = 65
-LANES = 2  # that make cohorts, and predictions, at the same time
+EVERYTHING: list[str] = []  # targets of `dvc repro`
 DVC_STAGE = re.compile(r"(Running stage|Stage) '([^']+)'( didn't change)?")
 
 
@@ -80,17 +85,21 @@ def run_demo() -> int:
 def reproduce() -> tuple[list[tuple[str, float]], int]:
     """Run `dvc repro`, show its output, and time each DVC stage.
 
-    DVC runs one stage after another. Cohorts and predictions do not need each other: they are made in two lanes, each a
-    `dvc repro` of its own, as DVC's manual advises; trainings, which take all processors, run alone.
+    DVC runs one stage after another. What does not need each other runs in two lanes, each a `dvc repro` of its own as
+    DVC's manual advises: the cohorts; then, after the trainings that take all processors, those that take one beside
+    the predictions of the others.
 
     Returns:
         Name and seconds of every DVC stage that ran, and the exit code.
     """
     params = load_params()
+    alone = {model for model in params.models if params.training(model)["threads"] > 1}
     cohorts = [f"check@{cohort}" for cohort in params.cohorts]
-    predictions = [f"predict@{validation}" for validation in params.validations]
+    wide, narrow = ([f"train@{model}" for model in params.models if (model in alone) is flag] for flag in (True, False))
+    ready = [f"predict@{name}" for name, entry in params.validations.items() if entry.model in alone]
+    rounds = [[lane for lane in lanes if lane] for lanes in ([cohorts[0::2], cohorts[1::2]], [wide], [narrow, ready])]
     steps: list[tuple[str, float]] = []
-    for lanes in (_lanes(cohorts), [[f"train@{model}" for model in params.models]], _lanes(predictions), [[]]):
+    for lanes in (*filter(None, rounds), [EVERYTHING]):
         with ThreadPoolExecutor(len(lanes)) as pool:
             results = list(pool.map(_repro, lanes))
         steps += [step for lane, _ in results for step in lane]
@@ -99,13 +108,8 @@ def reproduce() -> tuple[list[tuple[str, float]], int]:
     return steps, 0
 
 
-def _lanes(targets: Sequence[str]) -> list[list[str]]:
-    """Deal targets out to as many lanes as run at once."""
-    return [list(lane) for number in range(LANES) if (lane := targets[number::LANES])]
-
-
 def _repro(targets: Sequence[str]) -> tuple[list[tuple[str, float]], int]:
-    """Run `dvc repro` for some targets, all of them if none is given, and show its output."""
+    """Run `dvc repro` for some targets, none for everything, and show its output."""
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *targets]
     steps: list[tuple[str, float]] = []
     running, since = "", time.monotonic()

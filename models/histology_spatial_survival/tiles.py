@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.augmentation import TileAugmentation
@@ -23,6 +24,7 @@ from models.system import Optimisation, ParameterError, TrainingParams
 from models.training import FittedNetwork, Rows, Task, Trainer
 
 RUN = "tiles"
+BLUR_MAX = 0.25  # a pixel keeps at least half of its light along a row or column
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,14 @@ class TileTrainingParams(TrainingParams):
         optimiser: "sgd" or "adamw".
         momentum: Of "sgd", 0 <= momentum < 1.
         stain_jitter: Largest relative change of the amount of each stain, 0 <= stain_jitter < 1.
-        balance: A tile weighs as much as its tissue is rare in training, to this power: 0 all alike, 1 all tissues alike.
+        blur: Largest share of its light that a pixel exchanges with each neighbour, 0 <= blur <= 0.25.
+        balance: Power by which a tile of a rare tissue weighs more: 0 all tiles alike, 1 all tissues alike.
     """
 
     optimiser: str
     momentum: float
     stain_jitter: float
+    blur: float
     balance: float
 
     def __post_init__(self) -> None:
@@ -56,6 +60,8 @@ class TileTrainingParams(TrainingParams):
             raise ParameterError("tuning_fraction", str(self.tuning_fraction), "above 0")
         if not 0 <= self.stain_jitter < 1:
             raise ParameterError("stain_jitter", str(self.stain_jitter), "0 <= stain_jitter < 1")
+        if not 0 <= self.blur <= BLUR_MAX:
+            raise ParameterError("blur", str(self.blur), f"0 <= blur <= {BLUR_MAX}")
         if not 0 <= self.balance <= 1:
             raise ParameterError("balance", str(self.balance), "0 <= balance <= 1")
 
@@ -128,7 +134,7 @@ def task(tiles: LabelledTiles, params: TileTrainingParams, training_rows: Rows) 
         inputs={INPUT: tiles.pixels},
         targets={"tissue": tiles.tissue.astype(np.float64)},
         loss=partial(_cross_entropy, weights),
-        augment=TileAugmentation(REFERENCE_STAINS, WHITE, params.stain_jitter),
+        augment=TileAugmentation(REFERENCE_STAINS, WHITE, params.stain_jitter, params.blur),
     )
 
 

@@ -64,6 +64,8 @@ MORE: dict[str, dict[str, Any]] = {  # what a model's own training parameters ad
         "optimiser": "sgd",
         "momentum": 0.9,
         "stain_jitter": 0.1,
+        "blur": 0.1,
+        "balance": 0.5,
     },
 }
 MORE_FILES = {  # what a model's training leaves besides the files of all

@@ -104,6 +104,19 @@ def test_stain_jitter_changes_amounts_of_stain_only() -> None:
     assert (changed.amax((1, 2, 3)) > 238.9).all()
 
 
+def test_blur_exchanges_light_between_neighbours() -> None:
+    """The light of a tile stays, contrast falls by at most what the share allows, no pixel leaves the others' range."""
+    stripes = torch.zeros(40, 12, 12, 3)
+    stripes[:, ::2, ::2] = 200.0  # a quarter of the pixels, alone among dark ones
+    changed = TileAugmentation(STAINS, 240.0, amount=0.0, blur=0.25)(stripes, generator())
+
+    assert torch.allclose(changed.mean((1, 2, 3)), stripes.mean((1, 2, 3)), atol=0.1)
+    assert (changed.min() >= -1e-3, changed.max() <= 200.001) == (True, True)
+    brightest = changed.amax((1, 2, 3)) / 200  # at a corner a pixel keeps 1 - share along rows and along columns
+    assert brightest.min() >= 0.75**2 - 1e-3
+    assert brightest.max() - brightest.min() > 0.2  # each tile by an amount of its own
+
+
 def test_same_generator_same_tiles() -> None:
     """The change is a function of the generator."""
     augment = TileAugmentation(STAINS, 240.0)

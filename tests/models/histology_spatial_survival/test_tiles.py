@@ -21,6 +21,7 @@ from models.histology_spatial_survival.tiles import (
     export_classifier,
     fit_classifier,
     probabilities,
+    tissue_weights,
 )
 from models.onnx_export import parity
 from models.runtime import OnnxModel
@@ -35,7 +36,15 @@ COLOURS = np.random.default_rng(3).integers(40, 240, (len(TISSUES), 3))
 
 def params(**changes: Any) -> TileTrainingParams:
     """Parameters of the smallest sensible training."""
-    block = {"optimiser": "sgd", "momentum": 0.9, "stain_jitter": 0.02, "batch_size": 7, "learning_rate": 0.02}
+    block = {
+        "optimiser": "sgd",
+        "momentum": 0.9,
+        "stain_jitter": 0.02,
+        "blur": 0.1,
+        "balance": 0.5,
+        "batch_size": 7,
+        "learning_rate": 0.02,
+    }
     return TileTrainingParams.from_mapping({**TINY, **block, "threads": 2, "dropout": 0.1, **changes})
 
 
@@ -140,6 +149,8 @@ def test_momentum_and_optimiser_count(tmp_path: Path) -> None:
         ({"optimiser": "adamw"}, r"momentum: found 0\.9, expected 0 <= momentum < 1, and 0 with adamw"),
         ({"tuning_fraction": 0}, "tuning_fraction: found 0"),
         ({"stain_jitter": 1.5}, r"stain_jitter: found 1\.5"),
+        ({"blur": 0.3}, r"blur: found 0\.3"),
+        ({"balance": 2.0}, r"balance: found 2\.0"),
     ],
 )
 def test_params_refuse(changes: dict[str, Any], message: str) -> None:
@@ -158,3 +169,12 @@ def test_sgd_steps_as_written_by_hand() -> None:
 
     assert layer.weight.item() == pytest.approx(2 - 0.1 * 3)
     assert isinstance(_optimiser(layer, TrainingParams.from_mapping(TINY)), torch.optim.AdamW)
+
+
+def test_tissues_weigh_by_their_rarity() -> None:
+    """Power 0 leaves all tiles alike, 1 gives every tissue the same weight in total, between them the root."""
+    tissue = np.repeat(np.arange(len(TISSUES), dtype=np.int8), [1, 2, 4, 1, 2, 4, 14])
+
+    assert tissue_weights(tissue, 0.0).tolist() == [1.0] * 7
+    assert np.allclose(tissue_weights(tissue, 1.0) * np.bincount(tissue), len(tissue) / 7)
+    assert np.allclose(tissue_weights(tissue, 0.5) ** 2, [4, 2, 1, 4, 2, 1, 2 / 7])
