@@ -4,6 +4,7 @@ A protocol names a column, or groups patients by one:
 
     sex                     every category of the schema, in its order
     age_years>=60           two groups; also >, with a number
+    grade>=1|2              one group more than numbers, which rise: below 1, from 1 to below 2, from 2 on; also >
     pn_stage=pN1|pN2        two groups: any of these, any other
     lp_mdls                 a prediction with a cut-off in the model's contract: high (at or above it) and low
     tsr_high                a binary endpoint: yes and no
@@ -12,10 +13,10 @@ A protocol names a column, or groups patients by one:
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,8 @@ from validation.estimators.estimate import UndefinedEstimate
 from validation.estimators.samples import Bools, Floats
 from validation.schema import Column
 
-_SPLIT = re.compile(r"([A-Za-z0-9_]+)\s*(>=|>)\s*(-?[0-9]+(?:\.[0-9]+)?)")
+_SPLIT = re.compile(r"([A-Za-z0-9_]+)\s*(>=|>)\s*(-?[0-9]+(?:\.[0-9]+)?(?:\|-?[0-9]+(?:\.[0-9]+)?)*)")
 _LEVELS = re.compile(r"([A-Za-z0-9_]+)=(.+)")
-_COMPARE: dict[str, Callable[[Any, float], Any]] = {">=": operator.ge, ">": operator.gt}
 _OPPOSITE = {">=": "<", ">": "<="}
 REMEDY = "Correct the protocol, or the column's name in the cohort."
 
@@ -212,14 +212,12 @@ class CohortTable:
 
         Raises:
             UndefinedEstimate: The cohort never recorded the endpoint that groups its patients.
-            InputError: No such column, a number without a limit, or levels that the schema does not know.
+            InputError: No such column, a number without a limit, limits that do not rise, levels unknown to the schema.
         """
         if " & " in text:
             return _all_of([self.two_groups(part) for part in text.split(" & ")])
         if split := _SPLIT.fullmatch(text):
-            name, sign, limit = split.groups()
-            values = self.numbers(name)
-            return _of_two(values, np.isnan(values), float(limit), sign, name)
+            return self._of_limits(split[1], split[2], [float(limit) for limit in split[3].split("|")])
         if levels := _LEVELS.fullmatch(text):
             return self._of_levels(levels[1], levels[2].split("|"))
         if text in self.endpoints and text not in self.columns:
@@ -245,6 +243,18 @@ class CohortTable:
             found = f"{text}, {len(groups.labels)} groups"
             raise InputError(f"protocol of {self.meta.name}", found, f"two groups, as {text}=level makes", REMEDY)
         return groups
+
+    def _of_limits(self, name: str, sign: str, limits: list[float]) -> Groups:
+        """Patients between limits; one at a limit belongs above it by ">=", below it by ">"."""
+        if any(later <= earlier for earlier, later in pairwise(limits)):
+            found = f"{name}{sign}{'|'.join(f'{limit:g}' for limit in limits)}"
+            raise InputError(f"protocol of {self.meta.name}", found, "limits that rise", REMEDY)
+        values, below = self.numbers(name), _OPPOSITE[sign]
+        index = np.searchsorted(limits, values, side="right" if sign == ">=" else "left")
+        lower = sign.replace(">", "<")  # of the limit against the value
+        between = [f"{low:g} {lower} {name} {below} {high:g}" for low, high in pairwise(limits)]
+        labels = (f"{name} {below} {limits[0]:g}", *between, f"{name} {sign} {limits[-1]:g}")
+        return Groups(labels, np.where(np.isnan(values), -1, index))
 
     def _of_levels(self, name: str, levels: list[str]) -> Groups:
         categories = self._categories(name)
@@ -291,8 +301,3 @@ def _all_of(parts: list[Groups]) -> Groups:
     together = np.where((index == 0).any(axis=0), 0, np.where((index < 0).any(axis=0), -1, 1))
     label = " & ".join(part.labels[1] for part in parts)
     return Groups((f"not ({label})", label), together.astype(np.intp))
-
-
-def _of_two(values: Floats, unknown: Bools, limit: float, sign: str, name: str) -> Groups:
-    inside = _COMPARE[sign](values, limit).astype(np.intp)
-    return Groups((f"{name} {_OPPOSITE[sign]} {limit:g}", f"{name} {sign} {limit:g}"), np.where(unknown, -1, inside))

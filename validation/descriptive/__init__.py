@@ -7,9 +7,11 @@ from validation.descriptive.base import Descriptive
 from validation.descriptive.calibration import CalibrationCurves
 from validation.descriptive.characteristics import TableOneByGroup
 from validation.descriptive.classification import Classification
+from validation.descriptive.correlations import Correlations
 from validation.descriptive.cox_regression import CoxRegression
 from validation.descriptive.decision_curve import DecisionCurves
 from validation.descriptive.distribution import Distribution
+from validation.descriptive.follow_up import MedianFollowUp
 from validation.descriptive.kaplan_meier import KaplanMeierByGroup
 from validation.descriptive.model_comparison import ModelComparison
 from validation.descriptive.over_time import PerformanceOverTime
@@ -22,6 +24,7 @@ from validation.descriptive.treatment_effect import TreatmentEffect
 
 _KINDS: tuple[type[Descriptive], ...] = (
     TableOneByGroup,
+    MedianFollowUp,
     KaplanMeierByGroup,
     CoxRegression,
     Subgroups,
@@ -32,6 +35,7 @@ _KINDS: tuple[type[Descriptive], ...] = (
     Classification,
     ScoreByGroup,
     Associations,
+    Correlations,
     CalibrationCurves,
     DecisionCurves,
     PerformanceOverTime,

@@ -1,8 +1,8 @@
-"""Survival by group: curves, survival at horizons, log-rank test, hazard ratio against the first group."""
+"""Survival by group: curves, survival at horizons, log-rank tests, hazard ratio against the first group."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar
 
@@ -28,7 +28,7 @@ from validation.estimators.samples import Bools, Floats
 from validation.estimators.survival.cox import fit_cox
 from validation.estimators.survival.cox_summary import hazard_ratio
 from validation.estimators.survival.kaplan_meier import kaplan_meier, survival_at_horizon
-from validation.estimators.survival.log_rank import LogRank, log_rank
+from validation.estimators.survival.log_rank import LogRank, PairwiseLogRank, log_rank, pairwise_log_rank
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class KaplanMeierByGroup(Descriptive):
             raise self.error("within", f"{self.by}, which `by` compares", "other groups")
 
     def describe(self, cohort: CohortTable) -> Description:
-        """Return survival at the horizons, the log-rank test and hazard ratios, and the curves by month."""
+        """Return survival at the horizons, the log-rank tests and hazard ratios, and the curves by month."""
         groups = cohort.groups(self.by)
         time, event = cohort.follow_up(self.endpoint)
         axes = "months", f"share without event of {self.endpoint}"
@@ -119,7 +119,42 @@ class KaplanMeierByGroup(Descriptive):
             named = name if within is None else f"{within}: {name}"
             ratio = ratio_row(time, event, groups.index, (0, k), level=level, subject=self.by, group=named, note=note)
             ratios.append(ratio)
-        return [test, *ratios]
+        return [test, *self._pairs(time, event, groups, within, note), *ratios]
+
+    def _pairs(self, time: Floats, event: Bools, groups: Groups, within: str | None, note: str) -> list[Row]:
+        """Compare every pair of more than two groups that have patients: P values as they are, then by Holm."""
+        known = groups.known
+        if np.unique(groups.index[known]).size < 3:
+            return []
+        pairs = pairwise_log_rank(time[known], event[known], groups.index[known])
+        rows = []
+        for quantity, adjusted in (("pairwise_log_rank", False), ("pairwise_log_rank_holm", True)):
+            for pair in pairs:
+                first, second = int(pair.first), int(pair.second)
+                name = f"{groups.labels[second]} against {groups.labels[first]}"
+                chosen = np.isin(groups.index, (first, second))
+                row = p_value_row(
+                    quantity,
+                    self.by,
+                    partial(_test_of, pair, adjusted=adjusted),
+                    n=int(chosen.sum()),
+                    events=int(event[chosen].sum()),
+                    group=name if within is None else f"{within}: {name}",
+                    note=note,
+                )
+                rows.append(row)
+        return rows
+
+
+def _test_of(pair: PairwiseLogRank, *, adjusted: bool) -> LogRank:
+    """Return the test of a pair, its P value as it is or adjusted by Holm for the number of pairs tested."""
+    if isinstance(pair.test, UndefinedEstimate):
+        raise pair.test
+    method = f"{pair.test.method} of two groups, P not adjusted"
+    if not adjusted or pair.adjusted_p_value is None:
+        return replace(pair.test, method=method)
+    method = f"{pair.test.method} of two groups, P adjusted by Holm for the number of pairs tested"
+    return replace(pair.test, p_value=pair.adjusted_p_value, method=method)
 
 
 def survival_rows(

@@ -15,6 +15,8 @@ _OWN = {
     "adjusted_hazard_ratio": POSITIVE,
     "ratio_of_hazard_ratios": POSITIVE,
     "correlation": SIGNED_UNIT,
+    "pearson_correlation": SIGNED_UNIT,
+    "median_follow_up": POSITIVE,
     "median": ANY,
     "lower_quartile": ANY,
     "upper_quartile": ANY,
@@ -29,6 +31,8 @@ BOUNDS: dict[str, tuple[float, float]] = {**OF_ESTIMATORS, **_DIFFERENCES, **_OW
 TESTS = frozenset(
     (
         "log_rank",
+        "pairwise_log_rank",
+        "pairwise_log_rank_holm",
         "rank_test",
         "interaction_test",
         "calibration_test",
@@ -61,6 +65,8 @@ _AXES: dict[str, tuple[float, float]] = {
     "density": POSITIVE,
     "tissue read": POSITIVE,
     "tiles": POSITIVE,
+    "place in the list of predictions": POSITIVE,
+    "correlation": SIGNED_UNIT,
     LINES: POSITIVE,
     **{name.replace("_", " "): bounds for name, bounds in OF_ESTIMATORS.items()},  # of a forest plot
 }

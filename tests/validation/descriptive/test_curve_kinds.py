@@ -11,6 +11,7 @@ from validation.descriptive.associations import Associations
 from validation.descriptive.base import Descriptive
 from validation.descriptive.calibration import CalibrationCurves
 from validation.descriptive.classification import Classification
+from validation.descriptive.correlations import Correlations
 from validation.descriptive.decision_curve import DecisionCurves
 from validation.descriptive.distribution import Distribution
 from validation.descriptive.over_time import PerformanceOverTime
@@ -45,6 +46,7 @@ OF_DMFS: list[Descriptive] = [
 ]
 OF_NONE: list[Descriptive] = [
     Associations(id="a", prediction="prob", columns=("age_years", "ypn_stage", "early")),
+    Correlations(id="a", predictions=("prob", "age_years", "lp")),
     Distribution(id="a", prediction="prob"),
 ]
 ALL = [*OF_EARLY, *OF_DMFS, *OF_NONE]
@@ -75,7 +77,7 @@ def test_endpoint_with_time_never_recorded(analysis: Descriptive) -> None:
 def test_unknown_prediction(analysis: Descriptive) -> None:
     """One error that names what is missing."""
     if hasattr(analysis, "predictions"):
-        changed = replace(analysis, predictions=("prob_new",))
+        changed = replace(analysis, predictions=("prob_new", *analysis.predictions[1:]))
     else:
         changed = replace(analysis, prediction="prob_new")
     with pytest.raises(InputError, match="prob_new"):

@@ -139,6 +139,7 @@ def test_every_axis_has_a_range() -> None:
 
     assert {kind for kind, _ in drawn} == set(KINDS) - {
         "table_one",
+        "follow_up",
         "model_comparison",
         "classification",
         "associations",

@@ -92,6 +92,59 @@ def test_empty_group_and_no_event() -> None:
     assert "no event among 240 patients" in row_of(alive, "log_rank")["reason"]
 
 
+def test_pairs_of_three_groups() -> None:
+    """Every pair is tested among its patients; Holm triples the smallest P value and doubles the next."""
+    asked = KaplanMeierByGroup(id="km", endpoint="os", by="lp_b>=-0.5|1", horizons_months=(12.0,))
+    data, result = patients(), described(asked, specimen())
+    names = [
+        "-0.5 <= lp_b < 1 against lp_b < -0.5",
+        "lp_b >= 1 against lp_b < -0.5",
+        "lp_b >= 1 against -0.5 <= lp_b < 1",
+    ]
+    index = np.searchsorted([-0.5, 1], data.lp_b, side="right")
+    chosen = [data[np.isin(index, pair)].assign(high=index[np.isin(index, pair)]) for pair in ((0, 1), (0, 2), (1, 2))]
+    expected = [log_rank(part.os_time_months, part.os_event, part.high).p_value for part in chosen]
+    plain, adjusted = rows_of(result, "pairwise_log_rank"), rows_of(result, "pairwise_log_rank_holm")
+    ordered = sorted(expected)
+
+    assert [row["group"] for row in plain] == [row["group"] for row in adjusted] == names
+    assert [row["p_value"] for row in plain] == pytest.approx(expected)
+    assert [(row["n"], row["events"]) for row in plain] == [(len(part), part.os_event.sum()) for part in chosen]
+    by_holm = np.minimum(np.maximum.accumulate(np.array([3, 2, 1]) * ordered), 1)
+    assert sorted(row["p_value"] for row in adjusted) == pytest.approx(by_holm)
+    assert {row["method"] for row in plain} == {"log-rank test of two groups, P not adjusted"}
+    assert {row["method"] for row in adjusted} == {
+        "log-rank test of two groups, P adjusted by Holm for the number of pairs tested"
+    }
+    assert [series["name"] for series in result["figures"][0]["series"]] == [
+        "lp_b < -0.5",
+        "-0.5 <= lp_b < 1",
+        "lp_b >= 1",
+    ]
+
+
+def test_pairs_within_groups_and_without_test() -> None:
+    """Of the parts only those with three groups have pairs; a pair without events says so, twice."""
+    table = patients().assign(
+        scanner=lambda d: d.scanner.where((d.sex == "male") | (d.scanner != "CT 3"), "CT 2"),
+        os_event=lambda d: d.os_event.where(d.scanner == "CT 3", 0),
+    )
+    asked = KaplanMeierByGroup(id="km", endpoint="os", by="scanner", horizons_months=(12.0,), within=("sex",))
+    result = described(asked, specimen(table))
+    pairs = [row for row in result["rows"] if row["quantity"].startswith("pairwise")]
+    men = "sex male: CT {} against CT {}".format
+
+    assert [row["group"] for row in pairs] == [men(2, 1), men(3, 1), men(3, 2)] * 2
+    assert ["reason" in row for row in pairs] == [True, False, False] * 2
+    assert "no event among" in pairs[0]["reason"]
+    assert max(pairs[4]["p_value"], pairs[5]["p_value"]) <= 2 * max(pairs[1]["p_value"], pairs[2]["p_value"])
+
+
+def test_two_groups_have_no_pairs() -> None:
+    """Their log-rank test is the test of the pair."""
+    assert not rows_of(described(BY_SEX, specimen()), "pairwise_log_rank")
+
+
 def test_absent_endpoints() -> None:
     """A cohort that never recorded the endpoint defines nothing; one that never recorded a grouping lacks its row."""
     without = {"meta": {"endpoints": {"os": specimen().meta.endpoints["os"]}}}

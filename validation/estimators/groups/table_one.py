@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -172,6 +172,8 @@ def _categorical(name: str, column: NDArray[np.object_], known: Bools, index: In
 def independence(table: ArrayLike) -> GroupTest:
     """Test independence by the rule of `table_one`: chi-square, or Fisher's exact test if an expected count is below 5.
 
+    The method states the smallest expected count.
+
     Args:
         table: Shape (r, c), counts.
 
@@ -179,7 +181,10 @@ def independence(table: ArrayLike) -> GroupTest:
         UndefinedEstimate: As `chi_square` and `fisher_exact`.
     """
     expected = expected_counts(table)
-    return fisher_exact(table) if expected.min() < LEAST_EXPECTED else chi_square(table, correction=expected.size == 4)
+    few = expected.min() < LEAST_EXPECTED
+    test = fisher_exact(table) if few else chi_square(table, correction=expected.size == 4)
+    below = f", below {LEAST_EXPECTED}" if few else ""
+    return replace(test, method=f"{test.method}; smallest expected count {expected.min():.3g}{below}")
 
 
 def _numerical(name: str, column: NDArray[np.object_], known: Bools, kind: Kind, index: Index) -> Characteristic:

@@ -44,14 +44,14 @@ class PairwiseLogRank:
     Attributes:
         first: Label of one group.
         second: Label of the other.
-        test: The test among their patients.
-        adjusted_p_value: Its P value, adjusted for the number of pairs.
+        test: The test among their patients, or why there is none.
+        adjusted_p_value: Its P value, adjusted for the number of pairs that have a test; None without test.
     """
 
     first: str
     second: str
-    test: LogRank
-    adjusted_p_value: float
+    test: LogRank | UndefinedEstimate
+    adjusted_p_value: float | None
 
 
 def log_rank(
@@ -136,21 +136,26 @@ def pairwise_log_rank(
         rho: As in `log_rank`.
 
     Raises:
-        UndefinedEstimate: As `log_rank`, for any pair.
+        UndefinedEstimate: As `survival_sample` and `group_index`; one group. A pair whose test is undefined is no
+            error: its `test` says why, and the P values of the others are adjusted without it.
     """
-    times, events = survival_sample(time, event)
+    times, events = survival_sample(time, event, events_needed=False)
     labels, index = group_index("group", group, times.size)
     if len(labels) < 2:
         raise UndefinedEstimate("all patients belong to one group")
     pairs = list(combinations(range(len(labels)), 2))
-    tests = []
+    tests: list[LogRank | UndefinedEstimate] = []
     for pair in pairs:
         rows = np.isin(index, pair)
-        tests.append(log_rank(times[rows], events[rows], index[rows], rho=rho))
-    adjusted = adjust_p_values(np.array([test.p_value for test in tests]), correction).tolist()
+        try:
+            tests.append(log_rank(times[rows], events[rows], index[rows], rho=rho))
+        except UndefinedEstimate as undefined:
+            tests.append(undefined)
+    p_values = np.array([test.p_value for test in tests if isinstance(test, LogRank)])
+    adjusted = iter(adjust_p_values(p_values, correction).tolist())
     return tuple(
-        PairwiseLogRank(labels[first], labels[second], test, p_value)
-        for (first, second), test, p_value in zip(pairs, tests, adjusted, strict=True)
+        PairwiseLogRank(labels[first], labels[second], test, next(adjusted) if isinstance(test, LogRank) else None)
+        for (first, second), test in zip(pairs, tests, strict=True)
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from validation.estimators.estimate import UndefinedEstimate
+from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.intervals import quantile
 from validation.estimators.samples import Floats, survival_sample
 from validation.estimators.survival.kaplan_meier import KaplanMeier, kaplan_meier
@@ -38,6 +38,19 @@ class SurvivalQuantile:
     n: int
     events: int
     method: str
+
+    def estimate(self) -> Estimate:
+        """Return it as a value with both limits.
+
+        Raises:
+            UndefinedEstimate: The upper limit lies beyond follow-up.
+        """
+        if self.upper is None:
+            reason = (
+                f"the interval has no upper limit within follow-up (value {self.value:.4g}, lower {self.lower:.4g})"
+            )
+            raise UndefinedEstimate(reason, too_few=True)
+        return Estimate(self.value, self.lower, self.upper, self.level, self.n, self.events, self.method)
 
 
 def _crossing(time: Floats, probability: Floats, target: float) -> float | None:

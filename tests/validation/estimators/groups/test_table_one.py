@@ -74,8 +74,24 @@ def test_fisher_where_an_expected_count_is_below_five() -> None:
     assert independence([[5, 15], [5, 15]]).name == "chi-square"
     assert "with Yates" in independence([[5, 15], [5, 15]]).method
     small = independence([[9, 15], [0, 16]])
-    assert small == fisher_exact([[9, 15], [0, 16]])
+    exact = fisher_exact([[9, 15], [0, 16]])
+    assert (small.name, small.p_value) == (exact.name, exact.p_value)
     assert "no continuity correction" in independence([[10, 20], [30, 20], [9, 9]]).method
+
+
+def test_smallest_expected_count_is_stated() -> None:
+    """By hand: 9 of 40 in the first column, 16 of 40 in the second row make 3.6; the row of 18 of 98 makes 9 of 49."""
+    assert independence([[9, 15], [0, 16]]).method.endswith("; smallest expected count 3.6, below 5")
+    assert independence([[10, 20], [30, 20], [9, 9]]).method.endswith("; smallest expected count 9")
+
+
+def test_levels_of_a_score_by_hand() -> None:
+    """Six levels in two groups of 60, 10 +- d per cell: the sum of d * d / 10 over twelve cells, here 4.4, on 5 df."""
+    test = independence([[10 + d, 10 - d] for d in (1, -1, 2, -2, 4, -4)])
+
+    assert test.statistic == pytest.approx(2 * (1 + 1 + 4 + 4 + 16 + 16) / 10)
+    assert test.degrees_of_freedom == (5.0,)
+    assert test.p_value == pytest.approx(0.1355, abs=5e-4)
 
 
 def test_auto_follows_shapiro_wilk() -> None:

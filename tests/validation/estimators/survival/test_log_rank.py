@@ -13,7 +13,7 @@ from tests.reference import from_r, gbsg
 from tests.validation.estimators.strategies import Cohort, cohorts
 from tests.validation.estimators.survival.reference import survival_reference
 from validation.estimators.estimate import UndefinedEstimate
-from validation.estimators.survival.log_rank import Correction, log_rank, pairwise_log_rank
+from validation.estimators.survival.log_rank import Correction, LogRank, log_rank, pairwise_log_rank
 
 
 @pytest.mark.parametrize(("name", "degrees"), [("hormon", 1), ("grade", 2)])
@@ -75,7 +75,8 @@ def test_pairwise_equals_r(correction: Correction) -> None:
     pairs = pairwise_log_rank(gbsg().time, gbsg().status, expected["quarter"], correction=correction)
 
     assert [(pair.first, pair.second) for pair in pairs][:4] == [("1", "2"), ("1", "3"), ("1", "4"), ("2", "3")]
-    assert [pair.test.p_value for pair in pairs] == pytest.approx(expected["raw"], abs=1e-12)
+    raw = [pair.test.p_value for pair in pairs if isinstance(pair.test, LogRank)]
+    assert raw == pytest.approx(expected["raw"], abs=1e-12)
     assert [pair.adjusted_p_value for pair in pairs] == pytest.approx(expected[correction], abs=1e-12)
 
 
@@ -133,8 +134,24 @@ def test_refuses_weights_and_strata() -> None:
 
 
 def test_pairwise_refuses() -> None:
-    """One group has no pairs; a pair without events has no test."""
+    """One group has no pairs; a weight that cannot be is the reason of every pair."""
     with pytest.raises(UndefinedEstimate, match="all patients belong to one group"):
         pairwise_log_rank([1, 2], [1, 1], [0, 0])
-    with pytest.raises(UndefinedEstimate, match="no event among 4 patients"):
-        pairwise_log_rank([1, 2, 3, 4, 5, 6], [0, 0, 0, 0, 1, 1], [0, 0, 1, 1, 2, 2])
+    (pair,) = pairwise_log_rank([1, 2], [1, 1], [0, 1], rho=-1)
+    assert (str(pair.test), pair.adjusted_p_value) == ("the weights need a rho of at least 0, not -1", None)
+
+
+def test_a_pair_without_test() -> None:
+    """Without events between them two groups have none: two P values are left, the smaller one doubled."""
+    time, event, group = [5, 6, 7, 8, 1, 4, 5, 6], [0, 0, 0, 0, 1, 1, 0, 1], [0, 0, 1, 1, 2, 2, 2, 2]
+    none, *pairs = pairwise_log_rank(time, event, group)
+    tests = [
+        log_rank(*(np.array(part)[np.isin(group, chosen)] for part in (time, event, group)))
+        for chosen in ([0, 2], [1, 2])
+    ]
+    smaller, larger = sorted(test.p_value for test in tests)
+
+    assert str(none.test) == "no event among 4 patients"
+    assert none.adjusted_p_value is None
+    assert [pair.test for pair in pairs] == tests
+    assert sorted(pair.adjusted_p_value or 0 for pair in pairs) == [min(2 * smaller, 1), max(2 * smaller, larger)]
