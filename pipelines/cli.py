@@ -122,13 +122,13 @@ def explain(
         typer.Option("--output", "-o", help="Folder to write; explanations/MODEL/COHORT.", show_default=False),
     ] = None,
 ) -> None:
-    """Draw where a model's networks found what moved their scores (Grad-CAM), for some patients of a cohort.
+    """Draw what a model looked at in some patients of a cohort: Grad-CAM of volumes, tissue maps of slides.
 
     Without --patient: those with the highest and the lowest value of each score in predictions/MODEL/COHORT.parquet, or
     the first four of the cohort. Reads training/MODEL, artifacts/MODEL where it exists, the cohort (never its outcomes)
-    and the predictions; writes a PNG per patient and map, maps.npz and maps.json. The maps are no evidence; no gate
-    looks at them. Exits with 0 when done (patients that could not be processed are listed with the reason), 2 on bad
-    input, 4 on an internal error.
+    and the predictions, and finished tile maps of slides that were read before; writes a PNG per patient and map,
+    maps.npz and maps.json. The maps are no evidence; no gate looks at them. Exits with 0 when done (patients that could
+    not be processed are listed with the reason), 2 on bad input, 4 on an internal error.
     """
     from pipelines.commands import explain_model
 

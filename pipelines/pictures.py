@@ -68,7 +68,7 @@ def draw_map(picture: MapPicture, path: Path) -> None:
     scale.set_clim(0, 1)
     bar = figure.colorbar(scale, ax=mapped, ticks=LEVELS, shrink=0.85)
     bar.set_label("share of the map's largest value; lines at 0.25, 0.5, 0.75", fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_sheet(
@@ -96,7 +96,7 @@ def draw_sheet(
         axes.set_title(column, fontsize=8)
     figure.suptitle(title, fontsize=10)
     figure.supxlabel(note, fontsize=7)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _show(axes: Axes, image: NDArray[Any], grey: tuple[float, float], title: str) -> None:
@@ -106,6 +106,6 @@ def _show(axes: Axes, image: NDArray[Any], grey: tuple[float, float], title: str
     axes.set_title(title, fontsize=9)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
     """Write a figure as a PNG that does not name the software that drew it."""
     figure.savefig(path, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})

@@ -377,7 +377,7 @@ def test_a_planted_bright_square_raises_the_map_there(repository: Path, monkeypa
     shutil.rmtree(artifact_folder(MODEL))
     declared = (ScoreMap("bright", "what raises t2w_prob", "t2w_prob", "t2w", "bright", "pool"),)
     doubles = {SPEC.system_path: BrightSystem(), SPEC.maps_path: lambda _folder: declared}
-    monkeypatch.setattr("pipelines.explain.load_dotted", doubles.__getitem__)
+    monkeypatch.setattr("pipelines.gradcam_maps.load_dotted", doubles.__getitem__)
 
     maps, failed = explain(MODEL, COHORT, [f"{COHORT}-0000", f"{COHORT}-0001"], OUTPUT)
 
@@ -395,7 +395,7 @@ def test_a_map_that_does_not_exist_is_drawn_and_listed_with_its_reason(
     """Nothing lowers the mean of what is not negative: the picture says so, and there is no array."""
     declared = (ScoreMap("dark", "what lowers t2w_prob", "t2w_prob", "t2w", "bright", "pool", lowers=True),)
     doubles = {SPEC.system_path: BrightSystem(), SPEC.maps_path: lambda _folder: declared}
-    monkeypatch.setattr("pipelines.explain.load_dotted", doubles.__getitem__)
+    monkeypatch.setattr("pipelines.gradcam_maps.load_dotted", doubles.__getitem__)
     shutil.rmtree(artifact_folder(MODEL))
     maps, failed = explain(MODEL, COHORT, [f"{COHORT}-0002"], OUTPUT)
     (entry,) = document()["maps"]
