@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import typer
@@ -29,6 +30,7 @@ from pipelines.layout import (
 )
 from pipelines.oracle import against_oracle, oracle_text
 from pipelines.params import load_params
+from pipelines.planted import SLIDES, planted_text, recovered_features
 from registry.artefact import read_artefact
 from registry.errors import Refusal
 from validation.cohort import load_cohort, load_outcomes
@@ -157,7 +159,13 @@ def _judged_and_promoted(model: str, steps: list[tuple[str, float]]) -> bool:
     external = load_protocol(protocol_file(load_params().model(model).architecture)).analysis.external
     comparison = [row for cohort in external for row in against_oracle(model, cohort)]
     typer.echo(oracle_text(comparison))
-    write_json(oracle_file(model), {"rows": [asdict(row) for row in comparison]})
+    document: dict[str, Any] = {"rows": [asdict(row) for row in comparison]}
+    if model == SLIDES:
+        _title("Spatial organisation features against those planted in the slides")
+        features = [row for cohort in external for row in recovered_features(model, cohort)]
+        typer.echo(planted_text(features))
+        document["features"] = [asdict(row) for row in features]
+    write_json(oracle_file(model), document)
     return promoted
 
 

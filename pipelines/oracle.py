@@ -111,8 +111,8 @@ def _oracle_estimates(
     folder, artefact = load_cohort(cohort_folder(cohort)), read_artefact(artifact_folder(model))
     protocol = load_protocol(protocol_file(architecture))
     asked = tuple(spec for spec in protocol.analysis.estimates if spec.id in truths)
-    truth = _table(oracle_table(cohort)).set_index("patient_id")
-    predictions = _table(predictions_table(model, cohort)).set_index("patient_id")
+    truth = read_table(oracle_table(cohort)).set_index("patient_id")
+    predictions = read_table(predictions_table(model, cohort)).set_index("patient_id")
     for spec in asked:
         known = predictions[spec.prediction].notna()
         predictions[spec.prediction] = truth[truths[spec.id].column].reindex(predictions.index).where(known)
@@ -127,7 +127,12 @@ def _oracle_estimates(
     return {entry["id"]: entry for entry in evidence["estimates"]}
 
 
-def _table(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> pd.DataFrame:
+    """Return a parquet table.
+
+    Raises:
+        InputError: There is none.
+    """
     if not path.is_file():
         raise InputError(str(path), "no such file", "a table by patient", "Run dvc repro.")
     return pd.read_parquet(path)

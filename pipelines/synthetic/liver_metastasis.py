@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from typing import Any
@@ -150,14 +150,19 @@ def _truth(latents: Mapping[str, Array]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["tumour_tiles", *FEATURES])
 
 
-def true_features(tissue: Cells) -> dict[str, float]:
-    """Return the spatial organisation features of a true tile map by name; none where it has too little tumour."""
+def true_features(tissue: Cells, cut_tiles: Sequence[float] = (CUT_TILES,) * len(ORGANISED)) -> dict[str, float]:
+    """Return the spatial organisation features of a true tile map by name; none where it has too little tumour.
+
+    Args:
+        tissue: Of the tiles of a slide, as `Layout.tiles`.
+        cut_tiles: For each of `ORGANISED`, the distance up to which a tile is infiltrating.
+    """
     try:
         seen = measure(TrueMap(tissue))
     except PreprocessingError:
         return {}
     counts = (seen.tiles_by_tissue[None], seen.tiles_by_distance[None], seen.interaction[None])
-    return dict(zip(FEATURES, features(*counts, [CUT_TILES] * len(ORGANISED))[0].tolist(), strict=True))
+    return dict(zip(FEATURES, features(*counts, cut_tiles)[0].tolist(), strict=True))
 
 
 def covariates(
