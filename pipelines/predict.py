@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,20 @@ def _batch_rows(spec: ModelSpec, network: OnnxModel, batch: list[PreparedPatient
     return rows
 
 
+def predicted_rows(spec: ModelSpec, network: OnnxModel, patients: Iterator[PreparedPatient]) -> list[dict[str, Any]]:
+    """Return the predictions of prepared patients, in order: a row each, those that failed with the reason.
+
+    Args:
+        spec: Of the model.
+        network: Its `model.onnx`.
+        patients: Taken in batches, so that memory stays bounded.
+    """
+    rows: list[dict[str, Any]] = []
+    while batch := list(islice(patients, BATCH)):
+        rows.extend(_batch_rows(spec, network, batch))
+    return rows
+
+
 def predict_cohort(artefact: Artefact, cohort: Cohort, workers: Workers = LOCAL) -> pd.DataFrame:
     """Predict every patient of a cohort with an artefact whose digests have been checked.
 
@@ -72,9 +87,7 @@ def predict_cohort(artefact: Artefact, cohort: Cohort, workers: Workers = LOCAL)
     network = OnnxModel(artefact.folder / "model.onnx")
     progress = LineProgress(f"predicting {cohort.meta.name}")
     stream = prepared_patients(cohort, spec, progress, networks=artefact.folder, workers=workers)
-    rows: list[dict[str, Any]] = []
-    while batch := list(islice(stream, BATCH)):
-        rows.extend(_batch_rows(spec, network, batch))
+    rows = predicted_rows(spec, network, stream)
     columns = ["patient_id", "status", "reason", "missing_covariates", *spec.prediction_columns()]
     if spec.tiles is not None:
         columns += TILE_COLUMNS

@@ -7,9 +7,11 @@ import json
 import subprocess
 from pathlib import Path
 
+from models import MODELS
 from pipelines.gate import derive_verdict, evidence_paths
 from pipelines.layout import DVC_LOCK, RELEASES, artifact_folder, parity_file, protocol_file, verdict_file
 from pipelines.params import Params, load_params
+from pipelines.serving import serving_of
 from registry.artefact import Artefact, read_artefact
 from registry.promotion import Promotion, refuse_unless_passed
 from registry.promotion import promote as promote_version
@@ -104,6 +106,7 @@ def register(model: str) -> RegisteredVersion:
         evidence_files=judged_files(params, model),
         verdict=verdict.to_dict(),
         tags=provenance_tags(),
+        serving=serving_of(MODELS[params.model(model).architecture]),
     )
 
 

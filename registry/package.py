@@ -1,6 +1,7 @@
 """What MLflow stores for a version: one folder with the artefact's files, MLflow's own, and the evidence.
 
-The artefact's `model.onnx` is the model MLflow serves: there is one copy of it, the certified one. Evidence lies under
+The artefact's `model.onnx` is the model MLflow serves, unless a loader serves it together with the artefact's other
+files (`registry.serving`): there is one copy of each file, the certified one. Evidence lies under
 `proof/<slot>/<sha256>.json`, so that new evidence on the same artefact adds files and never overwrites one; the tag
 `proof/<slot>` of the version holds the digest of the present one.
 """
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from registry.artefact import MANIFEST, Artefact, check_files
 from registry.evidence import Judged
+from registry.serving import Serving, write_served
 from validation.digests import file_sha256
 from validation.documents import write_json
 from validation.errors import InputError
 
 if TYPE_CHECKING:
-    from mlflow.models import ModelSignature
+    from mlflow.models import Model, ModelSignature
     from mlflow.types import Schema
     from onnx import ModelProto, ValueInfoProto
 
@@ -33,9 +35,12 @@ MLFLOW_FILES = "mlflow_files"
 """Tag with the digests of the files that MLflow added, as JSON."""
 
 RUNTIME = ("numpy", "onnx", "onnxruntime")
+ONNX = ".onnx"
 
 
-def write_model(artefact: Artefact, folder: Path, model_id: str, run_id: str) -> dict[str, str]:
+def write_model(
+    artefact: Artefact, folder: Path, model_id: str, run_id: str, serving: Serving | None = None
+) -> dict[str, str]:
     """Write the MLflow model: the artefact's files, byte for byte, and MLflow's description of them.
 
     Args:
@@ -43,33 +48,28 @@ def write_model(artefact: Artefact, folder: Path, model_id: str, run_id: str) ->
         folder: Folder to create.
         model_id: MLflow's id of the logged model.
         run_id: MLflow run that logs it.
+        serving: How it is served; None where `model.onnx` alone is the model.
 
     Returns:
         sha256 of the files MLflow added, by name.
 
     Raises:
-        InputError: The ONNX file cannot be read, the contract does not describe it, or a file has a name of MLflow's.
+        InputError: An ONNX file cannot be read, the contract does not describe model.onnx, there are others and nothing
+            says how they are served, or a file has a name of MLflow's.
         IntegrityError: The artefact changed since it was read.
     """
-    import mlflow.onnx
-    import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from mlflow.models import Model
 
-    path = artefact.folder / "model.onnx"
-    try:
-        model = onnx.load(path)
-    except DecodeError as error:
-        raise InputError(str(path), "bytes that are not ONNX", "an ONNX file", "Export again.") from error
-    mlflow.onnx.save_model(
-        model,
-        str(folder),
-        mlflow_model=Model(model_id=model_id, run_id=run_id),
-        signature=signature(artefact, model),
-        save_as_external_data=False,
-        onnx_execution_providers=["CPUExecutionProvider"],
-        pip_requirements=[f"{package}=={version(package)}" for package in RUNTIME],
-    )
+    graphs = {name: _graph(artefact.folder / name) for name in artefact.files if name.endswith(ONNX)}
+    described = signature(artefact, graphs["model.onnx"])
+    model = Model(model_id=model_id, run_id=run_id)
+    if serving is not None:
+        write_served(serving, folder, model)
+    elif len(graphs) > 1:
+        found, expected = f"{', '.join(sorted(graphs))} and no loader", "one ONNX file, or how they are served together"
+        raise InputError(str(artefact.folder), found, expected, "Register it with `hallmark register`.")
+    else:
+        _write_graph(graphs["model.onnx"], described, folder, model)
     own = {file.name: file_sha256(file) for file in folder.iterdir() if file.name != "model.onnx"}
     certified = {**artefact.files, MANIFEST: artefact.digest}
     if taken := sorted(set(own).intersection(certified)):
@@ -78,6 +78,32 @@ def write_model(artefact: Artefact, folder: Path, model_id: str, run_id: str) ->
         shutil.copyfile(artefact.folder / name, folder / name)
     check_files(folder, certified, certified, "The artefact changed while it was read; register again.")
     return own
+
+
+def _graph(path: Path) -> ModelProto:
+    """Read an ONNX file."""
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        return onnx.load(path)
+    except DecodeError as error:
+        raise InputError(str(path), "bytes that are not ONNX", "an ONNX file", "Export again.") from error
+
+
+def _write_graph(graph: ModelProto, described: ModelSignature, folder: Path, model: Model) -> None:
+    """Write one ONNX file as MLflow's own model of that kind."""
+    import mlflow.onnx
+
+    mlflow.onnx.save_model(
+        graph,
+        str(folder),
+        mlflow_model=model,
+        signature=described,
+        save_as_external_data=False,
+        onnx_execution_providers=["CPUExecutionProvider"],
+        pip_requirements=[f"{package}=={version(package)}" for package in RUNTIME],
+    )
 
 
 def write_proof(judged: Judged, folder: Path) -> None:

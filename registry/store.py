@@ -25,6 +25,7 @@ from registry.connection import experiment_id, mlflow_store
 from registry.evidence import Judged, read_judged
 from registry.names import checked_name
 from registry.package import MLFLOW_FILES, PROOF, VERDICT, write_model, write_proof
+from registry.serving import Serving
 from validation.errors import InputError
 from validation.gates.base import State
 from validation.verdict import Verdict
@@ -63,6 +64,7 @@ def register(
     evidence_files: Sequence[Path],
     verdict: Mapping[str, Any],
     tags: Mapping[str, str],
+    serving: Serving | None = None,
 ) -> RegisteredVersion:
     """Register an artefact with its evidence, whatever the verdict; run twice, it changes nothing.
 
@@ -76,10 +78,11 @@ def register(
         evidence_files: Every file the verdict was computed from.
         verdict: Content of verdict.json.
         tags: More tags for the version: commits of git and of the data.
+        serving: How MLflow serves it; None where `model.onnx` alone is the model.
 
     Raises:
-        InputError: The verdict is malformed or better than its gates, evidence is missing, a name is odd, or the store
-            does not answer.
+        InputError: The verdict is malformed or better than its gates, evidence is missing, a name is odd, the artefact
+            cannot be served so, or the store does not answer.
         IntegrityError: The verdict is on another artefact, or evidence is not what was judged.
     """
     checked_name(registered_name, "registered name")
@@ -93,7 +96,7 @@ def register(
     with mlflow_store(create=True) as client:
         known = find_version(client, registered_name, artefact.digest)
         if known is None:
-            number, updated = _create(client, registered_name, judged, {**tags, **own}), []
+            number, updated = _create(client, registered_name, judged, {**tags, **own}, serving), []
         else:
             number, updated = int(known.version), _update(client, known, judged, own, tags)
         updated += _set_aliases(client, registered_name, number, judged.verdict.state)
@@ -140,7 +143,9 @@ def _figures(verdict: Verdict, cohort: str) -> str:
     )
 
 
-def _create(client: MlflowClient, registered_name: str, judged: Judged, tags: Mapping[str, str]) -> int:
+def _create(
+    client: MlflowClient, registered_name: str, judged: Judged, tags: Mapping[str, str], serving: Serving | None
+) -> int:
     """Log the model and its evidence, then make the version; returns its number."""
     from mlflow.entities import LoggedModelOutput
 
@@ -150,7 +155,7 @@ def _create(client: MlflowClient, registered_name: str, judged: Judged, tags: Ma
     logged = client.create_logged_model(experiment, name=model, source_run_id=run_id)
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
-        mlflow_files = write_model(judged.artefact, folder, logged.model_id, run_id)
+        mlflow_files = write_model(judged.artefact, folder, logged.model_id, run_id, serving)
         write_proof(judged, folder)
         client.log_model_artifacts(logged.model_id, str(folder))
     client.finalize_logged_model(logged.model_id, "READY")
