@@ -109,7 +109,8 @@ def export(model: str) -> None:
     if spec.tiles is not None:
         classifier = system.classifier(training_folder(model))
         tiles = {TILES: parity_tiles(cohort, spec.images[0].name, spec.tiles)}
-        differences |= parity(classifier, artefact.folder / CLASSIFIER, tiles)
+        found = parity(classifier, artefact.folder / CLASSIFIER, tiles).values()
+        differences[CLASSIFIER] = None if None in found else max(value for value in found if value is not None)
     write_json(
         parity_file(model),
         {

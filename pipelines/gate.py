@@ -82,7 +82,7 @@ def derive_verdict(params: Params, model: str, evidence: Mapping[str, Any] | Non
         model=model,
         artifact_digest=artefact.digest,
         development=_development(artefact),
-        outputs=_outputs(artefact),
+        outputs=compared(artefact),
         parity=read_json(parity_file(model)),
         **documents,
     )
@@ -94,11 +94,15 @@ def _development(artefact: Artefact) -> Mapping[str, Any]:
     return stated if isinstance(stated, Mapping) else {}
 
 
-def _outputs(artefact: Artefact) -> tuple[str, ...]:
-    """Names of the outputs that the contract states; a contract without them fails the gate on parity."""
+def compared(artefact: Artefact) -> tuple[str, ...]:
+    """Names that parity must be recorded of: outputs that the contract states, and every ONNX file but model.onnx.
+
+    A contract without outputs fails the gate on parity.
+    """
     stated = artefact.contract.get("outputs")
     entries = stated if isinstance(stated, list) else []
-    return tuple(str(output["name"]) for output in entries if isinstance(output, Mapping) and "name" in output)
+    outputs = tuple(str(output["name"]) for output in entries if isinstance(output, Mapping) and "name" in output)
+    return outputs + tuple(sorted(name for name in artefact.files if name.endswith(".onnx") and name != "model.onnx"))
 
 
 def gate(model: str) -> None:

@@ -127,7 +127,7 @@ def judge(
         model: Name of the model judged.
         artifact_digest: Digest of the folder that ships.
         development: Block `development` of its contract: the cohort it was trained on, and the digests of its tables.
-        outputs: Names of its outputs, as its contract states them.
+        outputs: Names of its outputs, as its contract states them, and of its further ONNX files.
         evidence: Per external cohort.
         cohort_checks: Per external cohort and for the development cohort.
         independence: Per external cohort.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pipelines.gate import evidence_paths
+from pipelines.gate import compared, evidence_paths
 from pipelines.params import ModelEntry, Params, ValidationEntry
+from registry.artefact import Artefact
 from tests.validation.specimens import COHORT, DEVELOPMENT, MODEL, SECOND, protocol
 from validation.errors import InputError
 
@@ -31,3 +33,12 @@ def test_undeclared_cohort_is_refused(tmp_path: Path) -> None:
     """A cohort that params.yaml runs and the protocol does not declare is bad input."""
     with pytest.raises(InputError, match=r"found mri_new; expected cohorts declared in the protocol"):
         evidence_paths(params(COHORT, "mri_new"), protocol(tmp_path), MODEL)
+
+
+def test_parity_is_asked_of_every_network_that_ships() -> None:
+    """Each output that the contract states, and each ONNX file beside model.onnx, by its name."""
+    files = dict.fromkeys(["card.md", "contract.json", "model.onnx", "tiles.onnx"], "0" * 64)
+    artefact = Artefact(Path("artifacts/m"), "1" * 64, files, {"outputs": [{"name": "lp"}, {"name": "risk"}]})
+
+    assert compared(artefact) == ("lp", "risk", "tiles.onnx")
+    assert compared(replace(artefact, contract={})) == ("tiles.onnx",)

@@ -240,7 +240,7 @@ class Case:
         architecture: Architecture, which names the protocol.
         artifact_digest: Digest of the folder that ships.
         development: What that folder says of the cohort it was trained on: cohort, patients_sha256, outcomes_sha256.
-        outputs: Names of its outputs.
+        outputs: Names of its outputs and of its ONNX files but the first: all that parity must be recorded of.
         level: Confidence level of the protocol.
         external: External cohorts that the protocol declares.
         estimates_digest: Digest of the analysis that the evidence must have followed.
