@@ -27,7 +27,7 @@ from pipelines.predict import predict
 from registry.artefact import read_artefact
 from tests.cohorts import edit_meta, set_cell
 from tests.pipelines.repository import ROOT, copy_plan
-from tests.pipelines.slide_cohort import COHORT, MODEL, planted, write_artefact, write_slide_cohort
+from tests.pipelines.tissue_cohort import COHORT, MODEL, planted, write_artefact, write_slide_cohort
 from validation.digests import file_sha256
 from validation.errors import InputError
 
