@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import atomic
 from models.histology_spatial_survival import TISSUES
 from models.histology_spatial_survival.tile_map import DROPPED, MapKey, TileMap, load, save
 
