@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from models.spec import load_dotted
 from pipelines.layout import PARAMS
 from validation.errors import InputError
 
 if TYPE_CHECKING:
-    from distributed import Client
     from joblib import Parallel
 
 LOKY, DASK = "loky", "dask"
@@ -74,17 +74,15 @@ def _is_address(scheduler: object) -> bool:
         return False
 
 
-def _client(scheduler: str) -> Client:
-    """Connect to a cluster that works: its scheduler answers, and a worker does.
+def _client(scheduler: str) -> Any:
+    """Return Dask's client (which has no types) of a cluster that works: its scheduler answers, and a worker does.
 
     Raises:
-        InputError: The address is none, or one of the two does not answer in time.
+        InputError: One of the two does not answer in time.
     """
-    from distributed import Client
-
     where = f"{PARAMS} parallel.scheduler"
     try:
-        client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+        client = load_dotted("distributed:Client")(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
     except OSError as error:
         found, remedy = f"no answer from {scheduler} within {CONNECT_SECONDS:g} s", "Start the cluster, or correct it."
         raise InputError(where, found, "the address of a running Dask scheduler", remedy) from error
