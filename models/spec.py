@@ -85,6 +85,8 @@ class ModelSpec:
         other_endpoints: Further endpoints with time that training needs.
         labels: Binary endpoints that training needs; a patient may lack one.
         tiles: How its slides become tile maps; None for volumes.
+        excluded_share_max: Share of the development patients that may lack inputs; with more, those left are not the
+            cohort.
         horizons_months: Horizons of the risks, months from the time origin.
         images: Images and masks needed.
         covariates: Columns of the patient table needed.
@@ -111,6 +113,7 @@ class ModelSpec:
     other_endpoints: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     tiles: TileReading | None = None
+    excluded_share_max: float = 0.1
 
     def prepare(self, images: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:
         """Pre-process one patient: volumes or tile maps and table row in, one array per ONNX input out (no batch axis).

@@ -100,7 +100,10 @@ def _tile_maps(cohort: Cohort, row: Mapping[str, Any], spec: ModelSpec, reader: 
     for image in spec.images:
         path = cohort.folder / str(row[f"{image.name}_path"])
         sha256 = checked_sha256(path, str(row[f"{image.name}_sha256"]))
-        maps[image.name] = reader.read(path, sha256, resolution_given(row))
+        try:
+            maps[image.name] = reader.read(path, sha256, resolution_given(row))
+        except PreprocessingError as error:
+            raise PreprocessingError(f"{path}: {error}") from error
     return maps
 
 

@@ -31,7 +31,6 @@ from validation.digests import file_sha256
 from validation.documents import write_json
 from validation.errors import InputError
 
-EXCLUDED_SHARE_MAX = 0.1  # beyond it, the patients left are not the cohort
 TAUGHT = "the tile classifier was trained on this patient's slide"
 
 
@@ -51,8 +50,8 @@ def development_set(
         The patients that could be processed, and the reasons of those that could not or were left out.
 
     Raises:
-        InputError: The cohort is not for development, lacks the endpoint, or more than 10 % of its patients could not
-            be processed.
+        InputError: The cohort is not for development, lacks the endpoint, or more of its patients could not be
+            processed than the model allows (`excluded_share_max`, among those not left out); nobody is left.
     """
     if cohort.meta.role != "development":
         raise InputError(
@@ -73,11 +72,14 @@ def development_set(
     patients = list(stream)
     kept = [p for p in patients if p.inputs is not None]
     excluded = {p.patient_id: str(p.reason) for p in patients if p.inputs is None}
-    if len(excluded) > EXCLUDED_SHARE_MAX * len(patients):
+    if len(excluded) > spec.excluded_share_max * len(patients):
         first = "; ".join(f"{patient}: {reason}" for patient, reason in list(excluded.items())[:3])
         found = f"{len(excluded)} of {len(patients)} patients that could not be processed ({first})"
-        expected = f"at most {EXCLUDED_SHARE_MAX:.0%}"
+        expected = f"at most {spec.excluded_share_max:.0%}"
         raise InputError(str(cohort.folder), found, expected, f"Run hallmark check {cohort.folder} and correct them.")
+    if not kept:
+        found, expected = f"{len(set_apart)} patients, all left out: {TAUGHT}", "others to fit the risk model on"
+        raise InputError(str(cohort.folder), found, expected, "Annotate the slides of fewer patients.")
     ids = [p.patient_id for p in kept]
     follow_up = {}
     for name in (spec.endpoint, *spec.other_endpoints):

@@ -6,7 +6,8 @@ import hashlib
 import io
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from uuid import uuid4
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,10 +80,15 @@ class MapKey:
 
 
 def save(tile_map: TileMap, key: MapKey, folder: Path) -> Path:
-    """Write a map into a folder, whole or not at all, and return its path; equal maps give equal bytes."""
+    """Write a map into a folder, whole or not at all, and return its path; equal maps give equal bytes.
+
+    Any number of workers may write the same map at once: each does under a name of its own first.
+    """
     path = key.path(folder)
     arrays = {"key": np.array(key.digest()), "tissue": tile_map.tissue, "probability": tile_map.probability}
-    atomic.write_arrays(path, arrays)
+    own = path.with_name(f"{path.stem}.{uuid4().hex}")
+    atomic.write_arrays(own, arrays)
+    own.replace(path)
     return path
 
 
@@ -92,9 +98,13 @@ def load(key: MapKey, folder: Path) -> TileMap | None:
     if not path.exists():
         return None
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+        content = path.read_bytes()
+        with ZipFile(io.BytesIO(content)) as archive:
+            if archive.testzip() is not None:  # numpy stops at the last number it expects, before the checksum
+                return None
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             if str(file["key"]) != key.digest():
                 return None
             return TileMap(file["tissue"], file["probability"])
-    except (OSError, EOFError, KeyError, ValueError, BadZipFile):
+    except (OSError, EOFError, KeyError, ValueError, RuntimeError, BadZipFile):  # RuntimeError: of flags in a zip file
         return None

@@ -1,4 +1,4 @@
-"""Small tile maps drawn by hand, and made-up patients whose survival depends on known features."""
+"""Small tile maps drawn by hand, made-up patients whose survival depends on known features, and risk models by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from models.histology_spatial_survival import CRS_FACTORS, DISTANCES_TILES, ORGANISED, TISSUES
+from models.cox import CoxModel
+from models.histology_spatial_survival import CRS_FACTORS, DISTANCES_TILES, HORIZONS_MONTHS, ORGANISED, TISSUES
+from models.histology_spatial_survival.risk import SofModel
+from models.risk_models import RiskModels
 from models.system import FollowUp
 
 LETTERS = {".": -1, "B": 0, "D": 1, "H": 2, "L": 3, "M": 4, "S": 5, "T": 6}
@@ -74,3 +77,29 @@ def people(n: int = 300, seed: int = 0, signal: float = 0.7) -> People:
     }
     inputs = {name: array.astype(np.float32) for name, array in arrays.items()}
     return People(inputs, FollowUp(death <= censoring, np.minimum(death, censoring)), log_hazard)
+
+
+def cox(names: tuple[str, ...], coefficients: tuple[float, ...], means: tuple[float, ...]) -> CoxModel:
+    """A Cox model written by hand."""
+    return CoxModel(names, coefficients, means, HORIZONS_MONTHS, (0.3, 0.55, 0.8), 400, 180)
+
+
+SOF = SofModel(
+    cut_tiles=(4.5, 5.0, float(np.float32(3.2)), 64.0, 6.0),
+    cutoffs=(float(np.float32(0.04)), float(np.float32(0.03)), float(np.float32(0.08)), float(np.float32(0.05))),
+    cox=cox(
+        ("overall_lym", "overall_deb", "distal_hep", "interaction_hep"),
+        (-0.386, 0.432, -0.347, 0.336),
+        (0.5, 0.45, 0.55, 0.5),
+    ),
+    crs_prevalence=(0.6, 0.7, 0.6, 0.15, 0.1),
+)
+RISK = RiskModels(
+    models={
+        "sof": cox(("sof",), (0.8,), (0.01,)),
+        "crs": cox(("crs",), (0.3,), (2.1,)),
+        "sof_crs": cox(("sof", "crs"), (0.75, 0.25), (0.01, 2.1)),
+    },
+    cutoffs={"lp_sof": -0.05, "crs": 2.5},
+    method="by hand",
+)

@@ -9,41 +9,19 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.cox import CoxModel
-from models.histology_spatial_survival import DISTANCES_TILES, FEATURES, HORIZONS_MONTHS, RISK_MODELS, SPEC
+from models.histology_spatial_survival import DISTANCES_TILES, FEATURES, RISK_MODELS, SPEC
 from models.histology_spatial_survival.organisation import measure
-from models.histology_spatial_survival.risk import SofModel
 from models.histology_spatial_survival.signature import Signature
 from models.onnx_export import export_onnx, parity
-from models.risk_models import RiskModels
 from models.runtime import OnnxModel
 from models.spec import PreprocessingError
-from tests.models.histology_spatial_survival.people import LETTERS, DrawnMap, people, with_block
-
-
-def cox(names: tuple[str, ...], coefficients: tuple[float, ...], means: tuple[float, ...]) -> CoxModel:
-    """A Cox model written by hand."""
-    return CoxModel(names, coefficients, means, HORIZONS_MONTHS, (0.3, 0.55, 0.8), 400, 180)
-
-
-SOF = SofModel(
-    cut_tiles=(4.5, 5.0, float(np.float32(3.2)), 64.0, 6.0),
-    cutoffs=(float(np.float32(0.04)), float(np.float32(0.03)), float(np.float32(0.08)), float(np.float32(0.05))),
-    cox=cox(
-        ("overall_lym", "overall_deb", "distal_hep", "interaction_hep"),
-        (-0.386, 0.432, -0.347, 0.336),
-        (0.5, 0.45, 0.55, 0.5),
-    ),
-    crs_prevalence=(0.6, 0.7, 0.6, 0.15, 0.1),
-)
-RISK = RiskModels(
-    models={
-        "sof": cox(("sof",), (0.8,), (0.01,)),
-        "crs": cox(("crs",), (0.3,), (2.1,)),
-        "sof_crs": cox(("sof", "crs"), (0.75, 0.25), (0.01, 2.1)),
-    },
-    cutoffs={"lp_sof": -0.05, "crs": 2.5},
-    method="by hand",
+from tests.models.histology_spatial_survival.people import (
+    LETTERS,
+    RISK,
+    SOF,
+    DrawnMap,
+    people,
+    with_block,
 )
 
 

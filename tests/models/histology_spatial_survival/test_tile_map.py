@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,42 @@ def test_torn_file_is_no_map(tmp_path: Path, cut: int) -> None:
     path.write_bytes(path.read_bytes()[:cut])
 
     assert load(KEY, tmp_path) is None
+
+
+def test_no_flipped_byte_gives_another_map(tmp_path: Path) -> None:
+    """Wherever the file is damaged, its map is read again or is the one that was written."""
+    written = tile_map()
+    path = save(written, KEY, tmp_path)
+    sound = path.read_bytes()
+    for place in range(len(sound)):
+        path.write_bytes(sound[:place] + bytes([sound[place] ^ 0x21]) + sound[place + 1 :])
+        found = load(KEY, tmp_path)
+        assert found is None or found.probability.tobytes() == written.probability.tobytes(), place
+        assert found is None or np.array_equal(found.tissue, written.tissue), place
+
+
+def test_smaller_shape_in_the_header_is_found(tmp_path: Path) -> None:
+    """A map that is larger than what numpy reads at once: its checksum counts although nobody reads to the end."""
+    path = save(tile_map(90, 100), KEY, tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"(90, 100", b"(90,  10"))
+
+    assert load(KEY, tmp_path) is None
+
+
+def test_two_may_write_the_same_map_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that finishes while another writes takes nothing away from it."""
+    flush = os.fsync
+
+    def overtaken(file: int) -> None:
+        monkeypatch.setattr(os, "fsync", flush)
+        save(tile_map(), KEY, tmp_path)
+        flush(file)
+
+    monkeypatch.setattr(os, "fsync", overtaken)
+    path = save(tile_map(), KEY, tmp_path)
+
+    assert load(KEY, tmp_path) is not None
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_refuses_what_is_no_map() -> None:
