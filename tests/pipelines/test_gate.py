@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.gate import compared, evidence_paths
 from pipelines.params import ModelEntry, Params, ValidationEntry
+from pipelines.workers import LOCAL
 from registry.artefact import Artefact
 from tests.validation.specimens import COHORT, DEVELOPMENT, MODEL, SECOND, protocol
 from validation.errors import InputError
@@ -18,7 +19,7 @@ def params(*cohorts: str) -> Params:
     """Parameters that run the model on these external cohorts."""
     runs = {f"{MODEL}-{c}": ValidationEntry(MODEL, "a", DEVELOPMENT, c, "csv") for c in cohorts}
     models = {MODEL: ModelEntry("a", "registered", DEVELOPMENT)}
-    return Params("smoke", 1, (), cohorts, models, runs, {}, {})
+    return Params("smoke", 1, LOCAL, (), cohorts, models, runs, {}, {})
 
 
 def test_documents_of_a_cohort_that_is_not_run_are_left_over(tmp_path: Path) -> None:
