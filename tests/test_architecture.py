@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models import MODELS
-from pipelines.readme import filled
+from pipelines.readme import PAGES, blocks, filled
 from validation.gates import GATES
 
 ROOT = Path(__file__).parents[1]
@@ -60,9 +60,10 @@ def test_every_gate_is_documented() -> None:
         assert f"\n## {kind}\n" in text, kind
 
 
-def test_readme_shows_the_figures_of_the_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The generated parts of README.md are what `python -m pipelines.readme` would write."""
+def test_pages_show_the_figures_of_the_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generated parts of README.md and docs are what `python -m pipelines.readme` would write."""
     monkeypatch.chdir(ROOT)
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    parts = blocks()
 
-    assert filled(text) == text
+    for page in PAGES:
+        assert filled(page, parts) == page.read_text(encoding="utf-8")
