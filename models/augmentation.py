@@ -51,7 +51,7 @@ class StackAugmentation:
 
 @dataclass(frozen=True, eq=False)
 class TileAugmentation:
-    """Random changes of stained tiles that leave the tissue what it is: orientation, amount of stain, sharpness.
+    """Random changes of stained tiles that leave the tissue what it is: part, orientation, stain, sharpness.
 
     Attributes:
         stains: (colours, stains) the stains' vectors in optical density; light that is not theirs stays as it is.
@@ -60,18 +60,30 @@ class TileAugmentation:
             is light).
         blur: Largest share of its light that a pixel exchanges with each neighbour, at most 0.25; along rows and along
             columns, the edge with itself.
+        crop_px: Side of the square cut out of each tile at a random place; None for the whole tile. What was annotated
+            is of one tissue throughout, a network that averages over pixels takes any size, and smaller is faster.
     """
 
     stains: NDArray[np.float64]
     white: float
     amount: float = 0.05
     blur: float = 0.0
+    crop_px: int | None = None
 
     def __call__(self, tiles: Tensor, generator: torch.Generator) -> Tensor:
         """Return changed tiles (N, rows, columns, colours), float grey levels 0 to 255; rows and columns are equal."""
+        tiles = self._cropped(tiles, generator)
         chosen = (torch.rand(len(tiles), 3, generator=generator) < 0.5).tolist()
         oriented = [_oriented(tile, *flags) for tile, flags in zip(tiles, chosen, strict=True)]
         return self._blurred(self._jittered(torch.stack(oriented), generator), generator)
+
+    def _cropped(self, tiles: Tensor, generator: torch.Generator) -> Tensor:
+        """Return a part of each tile."""
+        if self.crop_px is None:
+            return tiles
+        start = torch.randint(tiles.shape[1] - self.crop_px + 1, (len(tiles), 2), generator=generator).tolist()
+        parts = [tile[y : y + self.crop_px, x : x + self.crop_px] for tile, (y, x) in zip(tiles, start, strict=True)]
+        return torch.stack(parts)
 
     def _jittered(self, tiles: Tensor, generator: torch.Generator) -> Tensor:
         """Return tiles with the amount of every stain changed by a factor of its own."""

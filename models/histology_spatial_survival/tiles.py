@@ -25,6 +25,7 @@ from models.training import FittedNetwork, Rows, Task, Trainer
 
 RUN = "tiles"
 BLUR_MAX = 0.25  # a pixel keeps at least half of its light along a row or column
+CROP_MIN = 64  # 32 um: less is a cell, not a tissue
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class TileTrainingParams(TrainingParams):
         momentum: Of "sgd", 0 <= momentum < 1.
         stain_jitter: Largest relative change of the amount of each stain, 0 <= stain_jitter < 1.
         blur: Largest share of its light that a pixel exchanges with each neighbour, 0 <= blur <= 0.25.
+        crop_px: Side of the part of each tile that is trained on, drawn anew every time, 64 to 224.
         balance: Power by which a tile of a rare tissue weighs more: 0 all tiles alike, 1 all tissues alike.
     """
 
@@ -46,6 +48,7 @@ class TileTrainingParams(TrainingParams):
     momentum: float
     stain_jitter: float
     blur: float
+    crop_px: int
     balance: float
 
     def __post_init__(self) -> None:
@@ -62,6 +65,8 @@ class TileTrainingParams(TrainingParams):
             raise ParameterError("stain_jitter", str(self.stain_jitter), "0 <= stain_jitter < 1")
         if not 0 <= self.blur <= BLUR_MAX:
             raise ParameterError("blur", str(self.blur), f"0 <= blur <= {BLUR_MAX}")
+        if not CROP_MIN <= self.crop_px <= TILE_PX:
+            raise ParameterError("crop_px", str(self.crop_px), f"{CROP_MIN} to {TILE_PX}")
         if not 0 <= self.balance <= 1:
             raise ParameterError("balance", str(self.balance), "0 <= balance <= 1")
 
@@ -134,7 +139,7 @@ def task(tiles: LabelledTiles, params: TileTrainingParams, training_rows: Rows) 
         inputs={INPUT: tiles.pixels},
         targets={"tissue": tiles.tissue.astype(np.float64)},
         loss=partial(_cross_entropy, weights),
-        augment=TileAugmentation(REFERENCE_STAINS, WHITE, params.stain_jitter, params.blur),
+        augment=TileAugmentation(REFERENCE_STAINS, WHITE, params.stain_jitter, params.blur, params.crop_px),
     )
 
 

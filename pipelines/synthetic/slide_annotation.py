@@ -17,7 +17,7 @@ from pipelines.synthetic.liver_layout import Cells, Mask
 DIRECTIONS = 64  # of the rays that find an outline; among them the corners of a tile
 PURE_FROM = 0.9  # share of a tile that is of the tissue: six cells of 64 may be of another
 STEP_CELLS = 0.25  # along a ray
-REACH_CELLS = 12.0  # 0.2 mm: of the commonest tissue not much more is outlined than of the others
+REACH_CELLS = 12.0  # 0.17 mm: of the commonest tissue not much more is outlined than of the others
 AREAS_PER_TISSUE = 8
 HAND_SHRINKS = 0.15  # a hand stays inside the border by up to this share of the way beyond the tile it must hold
 

@@ -65,6 +65,7 @@ MORE: dict[str, dict[str, Any]] = {  # what a model's own training parameters ad
         "momentum": 0.9,
         "stain_jitter": 0.1,
         "blur": 0.1,
+        "crop_px": 96,
         "balance": 0.5,
     },
 }

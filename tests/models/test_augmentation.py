@@ -104,6 +104,16 @@ def test_stain_jitter_changes_amounts_of_stain_only() -> None:
     assert (changed.amax((1, 2, 3)) > 238.9).all()
 
 
+def test_a_crop_is_a_part_of_its_tile() -> None:
+    """Every place is reached, corners too; the size is what was asked."""
+    place = torch.arange(36, dtype=torch.uint8).reshape(1, 6, 6, 1).expand(300, 6, 6, 3)
+    changed = TileAugmentation(STAINS, 240.0, amount=0.0, crop_px=4)(place, generator()).round().byte()
+    corners = {int(part.min()) for part in changed}  # the smallest number stands at a part's upper left corner
+
+    assert changed.shape == (300, 4, 4, 3)
+    assert corners == {6 * row + column for row in range(3) for column in range(3)}
+
+
 def test_blur_exchanges_light_between_neighbours() -> None:
     """The light of a tile stays, contrast falls by at most what the share allows, no pixel leaves the others' range."""
     stripes = torch.zeros(40, 12, 12, 3)
