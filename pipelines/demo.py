@@ -29,7 +29,7 @@ from pipelines.layout import (
     verdict_file,
 )
 from pipelines.oracle import against_oracle, oracle_text
-from pipelines.params import load_params
+from pipelines.params import Params, load_params
 from pipelines.planted import SLIDES, planted_text, recovered_features
 from registry.artefact import read_artefact
 from registry.errors import Refusal
@@ -72,7 +72,7 @@ def run_demo() -> int:
     write_json(paper_sized_file(MODEL), small.to_dict())
     _title("Status (synthetic)")
     show_status(as_json=False)
-    _title("What each step took, seconds")
+    _title("What each step took, seconds (side by side in part)")
     typer.echo("\n".join(f"  {seconds:7.1f}  {name}" for name, seconds in steps if seconds >= 0.05))
     typer.echo(f"  {time.monotonic() - started:7.1f}  in all")
     _title("Where to look")
@@ -88,26 +88,40 @@ def reproduce() -> tuple[list[tuple[str, float]], int]:
     """Run `dvc repro`, show its output, and time each DVC stage.
 
     DVC runs one stage after another. What does not need each other runs in two lanes, each a `dvc repro` of its own as
-    DVC's manual advises: the cohorts; then, after the trainings that take all processors, those that take one beside
-    the predictions of the others.
+    DVC's manual advises: the cohorts; then, after the trainings on several threads, those on one beside the predictions
+    of the other models.
 
     Returns:
-        Name and seconds of every DVC stage that ran, and the exit code.
+        Name and seconds of every DVC stage that ran, and the exit code; in lanes the seconds overlap, and hold the
+        waiting for DVC's lock.
     """
-    params = load_params()
-    alone = {model for model in params.models if params.training(model)["threads"] > 1}
-    cohorts = [f"check@{cohort}" for cohort in params.cohorts]
-    wide, narrow = ([f"train@{model}" for model in params.models if (model in alone) is flag] for flag in (True, False))
-    ready = [f"predict@{name}" for name, entry in params.validations.items() if entry.model in alone]
-    rounds = [[lane for lane in lanes if lane] for lanes in ([cohorts[0::2], cohorts[1::2]], [wide], [narrow, ready])]
     steps: list[tuple[str, float]] = []
-    for lanes in (*filter(None, rounds), [EVERYTHING]):
+    for lanes in (*rounds(load_params()), [EVERYTHING]):
         with ThreadPoolExecutor(len(lanes)) as pool:
             results = list(pool.map(_repro, lanes))
         steps += [step for lane, _ in results for step in lane]
         if code := next((code for _, code in results if code), 0):
             return steps, code
     return steps, 0
+
+
+def rounds(params: Params) -> list[list[list[str]]]:
+    """Return what is reproduced one after another: rounds of lanes, a lane being targets of `dvc repro`.
+
+    Two lanes never touch the same cohort or model, which DVC would refuse: a model on one thread that shares a cohort
+    with those on several is trained in a lane of its own round.
+    """
+    several = {model for model in params.models if params.training(model)["threads"] > 1}
+    cohorts = [f"check@{cohort}" for cohort in params.cohorts]
+    on_several = [f"train@{model}" for model in params.models if model in several]
+    on_one = [f"train@{model}" for model in params.models if model not in several]
+    predicted = [f"predict@{name}" for name, entry in params.validations.items() if entry.model in several]
+    shared = {entry.development for model, entry in params.models.items() if model not in several} & {
+        cohort for model in several for cohort in (params.model(model).development, *params.validation_cohorts(model))
+    }
+    last = [[on_one], [predicted]] if shared else [[on_one, predicted]]
+    found = [[cohorts[0::2], cohorts[1::2]], [on_several], *last]
+    return [lanes for lanes in ([lane for lane in each if lane] for each in found) if lanes]
 
 
 def _repro(targets: Sequence[str]) -> tuple[list[tuple[str, float]], int]:

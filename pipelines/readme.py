@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.demo import CHALLENGER, MODEL, SOUND
-from pipelines.layout import description_file, oracle_file, paper_sized_file, verdict_file
+from pipelines.layout import description_file, oracle_file, paper_sized_file, protocol_file, verdict_file
 from pipelines.oracle import with_interval
 from pipelines.planted import SLIDES
 from pipelines.stage import run_stage
 from validation.documents import read_json
 from validation.errors import InputError
+from validation.protocol import load_protocol
 from validation.report import as_text
 from validation.verdict import Verdict
 
@@ -86,7 +87,7 @@ def _throughput(document: dict[str, Any]) -> str:
 def blocks() -> dict[str, str]:
     """Return the generated parts of the pages by name, from the evidence on disk."""
     oracle = {model: _document(oracle_file(model)) for model in SOUND}
-    cohort = oracle[SLIDES]["rows"][0]["cohort"]
+    cohort = load_protocol(protocol_file(SLIDES)).analysis.external[0]
     return {
         "verdict": _verdict(_document(verdict_file(MODEL))),
         "oracle": _oracle([row for document in oracle.values() for row in document["rows"]]),

@@ -1,7 +1,7 @@
 """Whether two cohorts are disjoint: no patient, no image file and no voxels in both.
 
 Voxels (of a slide: pixels) are compared because a file that is renamed, recompressed or stored in another type has
-another sha256.
+another sha256. A slide that was compressed again with loss, or cropped, has other pixels and is not recognised.
 """
 
 from __future__ import annotations
