@@ -79,7 +79,7 @@ class TileAugmentation:
 
     def _cropped(self, tiles: Tensor, generator: torch.Generator) -> Tensor:
         """Return a part of each tile."""
-        if self.crop_px is None:
+        if self.crop_px is None or self.crop_px == tiles.shape[1]:
             return tiles
         start = torch.randint(tiles.shape[1] - self.crop_px + 1, (len(tiles), 2), generator=generator).tolist()
         parts = [tile[y : y + self.crop_px, x : x + self.crop_px] for tile, (y, x) in zip(tiles, start, strict=True)]

@@ -91,7 +91,7 @@ VALIDATION = Population(
         "adjuvant_not_pretreated": {"no": 52, "yes": 54},
         "adjuvant_pretreated": {"no": 84, "yes": 211},
         "adjuvant_known": {"no": 3, "yes": 401},
-        "annotated": {"no": 404 - 40, "yes": 40 - liver_metastasis.ANNOTATED_FIRST},
+        "annotated": {"no": 404 - 60, "yes": 60 - liver_metastasis.ANNOTATED_FIRST},
     },
     age_mean_years=(51 + 58 + 64) / 3,
     age_sd_years=(64 - 51) / 1.35,

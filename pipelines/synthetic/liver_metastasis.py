@@ -42,7 +42,7 @@ NORMALS = (
     "adjuvant_chemotherapy",
     "adjuvant_chemotherapy_known",
 )
-ANNOTATED_FIRST = 30  # of a cohort of any size: intervals by slide need as many
+ANNOTATED_FIRST = 20  # a cohort of any size has slides to learn tissues from
 CUT_TILES = 1.5  # a tile up to here is infiltrating
 CUT_OFFS = {"overall_deb": 0.060, "overall_lym": 0.050, "distal_hep": 0.060, "interaction_hep": 0.012}  # near medians
 SOF = {"overall_deb": 0.62, "overall_lym": -0.82, "distal_hep": -0.62, "interaction_hep": 0.58}
