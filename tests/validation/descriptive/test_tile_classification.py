@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tests.validation.descriptive.specimens_survival import patients, specimen
+from tests.validation.descriptive.specimens_survival import described, patients, specimen
+from validation.cohort_table import CohortTable
 from validation.descriptive.tile_classification import TileClassification
 from validation.errors import InputError
 
@@ -32,9 +34,14 @@ def forty_slides(wrong: int) -> pd.DataFrame:
     return with_tiles([[0, 1, 2]] * 40, [wrongly] * wrong + [rightly] * (40 - wrong))
 
 
+def cohort(table: pd.DataFrame) -> CohortTable:
+    """All of them predicted, as evaluation hands them on."""
+    return specimen(table, tiles=table[["patient_id", "tile_tissue", "tile_probability"]])
+
+
 def rows(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
     """Rows by quantity and subject."""
-    found = ANALYSIS.to_dict(specimen(table))
+    found = described(ANALYSIS, cohort(table))
     assert found["reason"] is None
     return {(row["quantity"], row["subject"]): row for row in found["rows"]}
 
@@ -60,7 +67,7 @@ def test_area_of_one_tissue_against_the_others_by_hand() -> None:
 
 def test_confusion_matrix_has_a_series_per_named_tissue() -> None:
     """Ten tiles of stroma were read as tumour."""
-    figures = ANALYSIS.to_dict(specimen(forty_slides(10)))["figures"]
+    figures = described(ANALYSIS, cohort(forty_slides(10)))["figures"]
 
     assert [series["y"] for series in figures[0]["series"]] == [[30, 10, 0], [0, 40, 0], [0, 0, 40]]
     assert [series["name"] for series in figures[1]["series"]] == list(TISSUES)
@@ -82,13 +89,30 @@ def test_few_slides_have_no_interval() -> None:
     assert "30" in row["reason"]
 
 
-@pytest.mark.parametrize("table", [patients(4), with_tiles([None, None], [None, None])])
-def test_without_named_tiles_it_is_undefined(table: pd.DataFrame) -> None:
-    """A model of volumes, or a cohort without annotations."""
-    assert ANALYSIS.to_dict(specimen(table))["reason"] == "no tile of the cohort was named by a pathologist"
+def test_slides_without_prediction_count() -> None:
+    """Ten slides failed because the classifier missed their tissue: leaving them out would make it perfect."""
+    table = forty_slides(10)
+    failed = replace(cohort(table), table=table[10:])
+    row = next(row for row in ANALYSIS.to_dict(failed)["rows"] if row["quantity"] == "accuracy")
+
+    assert row["value"] == pytest.approx(11 / 12)
+    assert (row["n"], row["events"]) == (40, 40)
+    assert row["method"].endswith("; 120 tiles; 10 slides without prediction")
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (specimen(patients(4)), "no tile predictions were kept"),
+        (cohort(with_tiles([None, None], [None, None])), "no tile of the cohort was named by a pathologist"),
+    ],
+)
+def test_without_named_tiles_it_is_undefined(made: CohortTable, reason: str) -> None:
+    """A model of volumes and patients of development, or a cohort without annotations: another reason each."""
+    assert ANALYSIS.to_dict(made)["reason"] == reason
 
 
 def test_other_tissues_than_the_classifier_has_are_refused() -> None:
     """Two names for three probabilities."""
     with pytest.raises(InputError, match="descriptive analysis t key tissues"):
-        TileClassification(id="t", tissues=TISSUES[:2]).to_dict(specimen(forty_slides(1)))
+        TileClassification(id="t", tissues=TISSUES[:2]).to_dict(cohort(forty_slides(1)))
