@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from validation.cohort_table import TILE_PROBABILITY, TILE_TISSUE, CohortTable
-from validation.descriptive.base import Description, Descriptive, Figure, Row, Series, estimate_row, thinned
+from validation.descriptive.base import DIGITS, Description, Descriptive, Figure, Row, Series, estimate_row, thinned
 from validation.errors import InputError
 from validation.estimators.catalogue.binary import BINARY
 from validation.estimators.catalogue.entry import BinarySample
 from validation.estimators.discrimination.curves import roc_curve
 from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.influence import Influence
-from validation.estimators.samples import Bools, Floats
+from validation.estimators.samples import MINIMUM_CLUSTERS, Bools, Floats, require_clusters
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,8 @@ class TileClassification(Descriptive):
 
     Tiles of one slide are alike: intervals are clustered by slide, and `n` and `events` of a row count slides, the
     latter those on which the tissue was named. Slides of patients without prediction count too: a classifier that
-    misses the tumour makes its slide fail.
+    misses the tumour makes its slide fail. Without 30 slides in all, and for an area with the tissue and without it,
+    there is no interval; the reason then holds the value.
 
     Attributes:
         tissues: Classes of the classifier, in the order of its output.
@@ -112,6 +113,7 @@ class TileClassification(Descriptive):
             share = float(right.mean())
             method = "share of tiles whose likeliest tissue is the named one"
             influence = Influence(share, (right - share) / right.size, right.size, int(right.sum()), method)
+            _require_slides("there are tiles", slides, share)
             return _of_slides(influence.estimate(scale="logit", level=level, cluster=tiles.slide), slides, slides)
 
         return estimate_row("accuracy", "all tissues", make, n=slides, events=slides, note=tiles.note)
@@ -124,10 +126,21 @@ class TileClassification(Descriptive):
             if influence_of is None:
                 raise UndefinedEstimate("the area has no influence function")
             influence = influence_of(BinarySample(case, tiles.probability[:, index]))
+            _require_slides("named", with_tissue, influence.value)
+            _require_slides("other tissues named", len(np.unique(tiles.slide[~case])), influence.value)
             estimate = influence.estimate(scale="logit", level=level, cluster=tiles.slide)
             return _of_slides(estimate, slides, with_tissue)
 
         return estimate_row("auc", self.tissues[index], make, n=slides, events=with_tissue, note=tiles.note)
+
+
+def _require_slides(what: str, slides: int, value: float) -> None:
+    """Refuse an interval on fewer slides than make one, and tell the value all the same."""
+    try:
+        require_clusters(slides)
+    except UndefinedEstimate as undefined:
+        found = f"{what} on {slides} slides: an interval needs at least {MINIMUM_CLUSTERS}; value {value:.{DIGITS}g}"
+        raise UndefinedEstimate(found, too_few=undefined.too_few) from None
 
 
 def _of_slides(estimate: Estimate, slides: int, with_tissue: int) -> Estimate:
