@@ -32,6 +32,7 @@ from validation.schema import Column
 _SPLIT = re.compile(r"([A-Za-z0-9_]+)\s*(>=|>)\s*(-?[0-9]+(?:\.[0-9]+)?(?:\|-?[0-9]+(?:\.[0-9]+)?)*)")
 _LEVELS = re.compile(r"([A-Za-z0-9_]+)=(.+)")
 _OPPOSITE = {">=": "<", ">": "<="}
+TILE_TISSUE, TILE_PROBABILITY = "tile_tissue", "tile_probability"  # columns of the predictions, a list per slide
 REMEDY = "Correct the protocol, or the column's name in the cohort."
 
 
@@ -74,6 +75,9 @@ class CohortTable:
         cutoffs: By prediction, fixed on the development cohort.
         level: Two-sided confidence level.
         outputs: What the model's contract states of each prediction: its unit and its meaning.
+        tiles: Per patient of the whole cohort, those without prediction too, in the order of their ids: patient_id, and
+            what the classifier of a model that reads slides says of the tiles that a pathologist has named; None where
+            that was not kept. `part` leaves it as it is.
     """
 
     meta: CohortMeta
@@ -84,6 +88,7 @@ class CohortTable:
     cutoffs: Mapping[str, float]
     level: float
     outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    tiles: pd.DataFrame | None = None
 
     @property
     def n(self) -> int:

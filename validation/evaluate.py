@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from validation.cohort_table import CohortTable
+from validation.cohort_table import TILE_PROBABILITY, TILE_TISSUE, CohortTable
 from validation.descriptive.document import check_description, compact
 from validation.errors import InputError
 from validation.estimators.catalogue.entry import BinarySample, Settings, SurvivalSample
@@ -28,8 +28,8 @@ NO_PREDICTIONS = (
     "status",
     "reason",
     "missing_covariates",
-    "tile_tissue",
-    "tile_probability",
+    TILE_TISSUE,
+    TILE_PROBABILITY,
 )
 
 
@@ -62,9 +62,17 @@ def _failed(predictions: pd.DataFrame, where: str) -> list[dict[str, str]]:
 def _predicted(patients: pd.DataFrame, predictions: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
     """Predicted patients with all that is known of them, by their ids; the order of the tables never matters."""
     predicted = predictions[predictions["status"] == "ok"]
-    own = [column for column in predicted if column == "patient_id" or column not in patients]
+    left = {*patients, TILE_TISSUE, TILE_PROBABILITY}
+    own = [column for column in predicted if column == "patient_id" or column not in left]
     table = patients.merge(predicted[own], on="patient_id", validate="1:1")
     return table.merge(outcomes, on="patient_id", validate="1:1").sort_values("patient_id")
+
+
+def _tiles(predictions: pd.DataFrame) -> pd.DataFrame | None:
+    """Named tiles of all patients: a slide that failed because its tissue was misread counts against the classifier."""
+    if TILE_TISSUE not in predictions:
+        return None
+    return predictions[["patient_id", TILE_TISSUE, TILE_PROBABILITY]].sort_values("patient_id")
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,6 +264,7 @@ def _examined(
         cutoffs=contract["cutoffs"],
         level=protocol.analysis.level,
         outputs=outputs_by_column(contract),
+        tiles=_tiles(predictions),
     )
     about = {
         "schema": SCHEMA,

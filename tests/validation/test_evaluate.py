@@ -13,6 +13,7 @@ import pytest
 
 from tests.reference import from_r, gbsg
 from validation.cohort import BinaryEndpoint, Cohort, CohortMeta, Endpoint, Period
+from validation.descriptive.document import whole
 from validation.documents import encode
 from validation.errors import InputError
 from validation.evaluate import describe_cohort, evaluate_cohort
@@ -331,3 +332,30 @@ def test_an_analysis_that_cannot_be_is_found_before_any_is_made(
 
     with pytest.raises(InputError, match=expected):
         describe_cohort(load_protocol(path), {**CONTRACT, "outputs": outputs}, digests=DIGESTS, **tables)
+
+
+def tile_rows(folder: Path, table: pd.DataFrame) -> dict[str, Any]:
+    """The row of accuracy, by a plan that asks for it, and what the document says of failures."""
+    path = folder / "plan.yaml"
+    asked = "  descriptive:\n    - {id: tiles, kind: tile_classification, tissues: [STR, TUM]}\n"
+    path.write_text(PLAN.replace("gates:", asked + "gates:"), encoding="utf-8")
+    tables = {"cohort": cohort(), "predictions": table, "outcomes": outcomes()}
+    document = whole(describe_cohort(load_protocol(path), CONTRACT, digests=DIGESTS, **tables))
+    found: dict[str, Any] = document["analyses"][0]["rows"][0]
+    return found
+
+
+@pytest.mark.parametrize("count", [6, 680])
+def test_named_tiles_of_failed_slides_count(tmp_path: Path, count: int) -> None:
+    """Slides on which the classifier missed the tumour have no prediction; its accuracy holds them all the same."""
+    right, wrong = [0.9, 0.1, 0.1, 0.9], [0.9, 0.1, 0.9, 0.1]
+    rest = [None] * (len(predictions()) - 40)
+    table = with_failures(count).assign(
+        tile_tissue=pd.Series([[0, 1]] * 40 + rest, dtype=object),
+        tile_probability=pd.Series([wrong] * 6 + [right] * 34 + rest, dtype=object),
+    )
+    row = tile_rows(tmp_path, table)
+
+    assert (row["quantity"], row["n"], row["value"]) == ("accuracy", 40, pytest.approx(74 / 80))
+    assert row["method"].endswith(f"; 80 tiles; {min(count, 40)} slides without prediction")
+    assert tile_rows(tmp_path, table.sample(frac=1, random_state=1)) == row

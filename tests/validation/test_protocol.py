@@ -36,6 +36,19 @@ def test_shipped_protocols(path: Path) -> None:
     assert {"data", "independence", "image_failures", "onnx_parity"} <= {gate.kind for gate in plan.gates}
 
 
+def test_histology_says_what_its_gates_and_correlations_are_for() -> None:
+    """The slide alone is part of the intended use: its risks are shown and block nothing."""
+    plan = load_protocol(SHIPPED / "histology_spatial_survival.yaml")
+    image = {gate.estimate: (gate.limit, gate.blocking) for gate in plan.gates if gate.id.endswith("_image")}
+    pearson = next(a for a in plan.analysis.descriptive if a.id == "correlations_with_factors")
+
+    assert image["slope60_sof"] == (Limit("between", (0.5, 2.0)), False)
+    assert image["oe60_sof"] == (Limit("between", (0.67, 1.5)), False)
+    assert not any("withheld" in gate.hazard for gate in plan.gates)
+    assert pearson.kind == "correlations"
+    assert {"sof", "age_years", "metastases", "largest_diameter_cm", "cea_ng_ml"} < set(pearson.predictions)  # type: ignore[attr-defined]
+
+
 def test_digests(tmp_path: Path) -> None:
     """Layout and comments change no digest; each block has its own; a further cohort keeps the estimates' digest."""
     plan = protocol(tmp_path)

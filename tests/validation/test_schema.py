@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from validation.errors import InputError
-from validation.schema import column_names, load_schema
+from validation.schema import SlideSchema, column_names, load_schema
+from validation.slides import COARSEST, MPP_RANGE
 
 
 def test_rectal_mri_has_the_contracted_columns_and_images() -> None:
@@ -29,6 +30,15 @@ def test_every_image_rule_names_images_that_exist() -> None:
     assert {image.grid_of for image in schema.images if image.grid_of} <= names
     assert schema.diffusion is not None
     assert {schema.diffusion.low, schema.diffusion.high, schema.diffusion.mask} <= names
+
+
+def test_a_resolution_that_is_given_has_the_range_of_one_that_is_read() -> None:
+    """A column that lets through what the reader of slides refuses would fail later, on the slide."""
+    schema = load_schema("liver_histology")
+    given = next(column for column in schema.patients.columns if column.name == "mpp_given")
+    (slide,) = (image for image in schema.images if isinstance(image, SlideSchema))
+
+    assert (given.minimum, given.maximum) == slide.mpp == (MPP_RANGE[0], pytest.approx(COARSEST))
 
 
 def test_unknown_schema_is_an_input_error() -> None:

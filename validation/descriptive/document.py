@@ -11,6 +11,7 @@ from typing import Any
 
 from validation.descriptive import KINDS
 from validation.descriptive.quantities import BOUNDS, LINES, TESTS, axis_range
+from validation.descriptive.tile_classification import TileClassification
 from validation.documents import encode, read_json
 from validation.errors import InputError
 from validation.evidence import (
@@ -173,8 +174,11 @@ def check_description(document: Mapping[str, Any], where: str) -> None:
     check_about(document, where)
     analyses = list_of(document, "analyses", where)
     methods = _checked_methods(document, where)
+    patients = document["patients"]
     for number, analysis in enumerate(analyses):
-        _check_analysis(analysis, methods, f"{where} analyses[{number}]", document["patients"]["predicted"])
+        of_all = isinstance(analysis, Mapping) and analysis.get("kind") == TileClassification.kind
+        whole_cohort = patients["declared" if of_all else "predicted"]  # named tiles are of failed slides too
+        _check_analysis(analysis, methods, f"{where} analyses[{number}]", whole_cohort)
     named = {row.get("method") for analysis in analyses for row in _rows_and_tests(analysis)}
     if unused := sorted(set(methods) - named):
         raise InputError(f"{where} methods", f"{unused[0]}, which no row names", "methods of rows alone", REMEDY)
@@ -220,14 +224,14 @@ def _checked_methods(document: Mapping[str, Any], where: str) -> Mapping[str, An
     return methods
 
 
-def _check_row(row: Mapping[str, Any], where: str, predicted: int) -> None:
+def _check_row(row: Mapping[str, Any], where: str, patients: int) -> None:
     test, undefined = row["quantity"] in TESTS, "reason" in row
     require_text(row, "subject", where)
     if undefined:
         require_text(row, "reason", where)
     require_counts(row, ("n",) if test and row["events"] is None else ("n", "events"), where)
-    if not (row["events"] or 0) <= row["n"] <= predicted:
-        found = f"{row['events']} events among {row['n']} of {predicted} predicted patients"
+    if not (row["events"] or 0) <= row["n"] <= patients:
+        found = f"{row['events']} events among {row['n']} of {patients} patients"
         raise InputError(where, found, "parts no larger than the whole", REMEDY)
     if undefined:
         return

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from validation.cohort_table import Groups
 from validation.descriptive.base import Figure, Row, Series
 from validation.descriptive.quantities import LINES
 from validation.estimators.estimate import UndefinedEstimate
+from validation.estimators.samples import Bools
+from validation.estimators.survival.interaction import in_cell_without_event
 from validation.outcomes import left_out
 
 
@@ -46,3 +49,15 @@ def forest(rows: Sequence[Row], quantity: str, x: str) -> Figure:
 def nobody_in(label: str) -> UndefinedEstimate:
     """Return the reason why a part without patients has no estimate."""
     return UndefinedEstimate(f"no patient with {label}", too_few=True)
+
+
+def of_arms_without_event(event: Bools, treatment: NDArray[np.intp], group: NDArray[np.intp]) -> str:
+    """Return what a test of interaction takes of an arm of a group in which nobody has an event, for its method.
+
+    Args:
+        event: Shape (n,).
+        treatment: Shape (n,), 0 or 1.
+        group: Shape (n,), number of each patient's group.
+    """
+    silent = int(in_cell_without_event(event, treatment, group).sum())
+    return f"; hazard of {silent} patients of an arm without event taken as 0" if silent else ""

@@ -11,7 +11,7 @@ from validation.cohort_table import CohortTable, Groups
 from validation.descriptive.base import GROUPS, TWO_GROUPS, WITH_TIME, Description, Descriptive, Row, p_value_row
 from validation.descriptive.cox_regression import chi_square_as_test
 from validation.descriptive.kaplan_meier import ratio_row
-from validation.descriptive.parts import forest, of_unknown, part_name
+from validation.descriptive.parts import forest, of_arms_without_event, of_unknown, part_name
 from validation.estimators.estimate import UndefinedEstimate
 from validation.estimators.groups.group_test import GroupTest
 from validation.estimators.samples import Bools, Floats
@@ -87,8 +87,10 @@ class SubgroupHazardRatios(Descriptive):
                 raise groups
             if not used.any():
                 raise UndefinedEstimate("no group holds patients of both sides", too_few=True)
-            test = interaction_by_group(time[used], event[used], pair.index[used], groups.index[used])
-            return chi_square_as_test(test, f"likelihood ratio test of interaction of {self.by} with {text}")
+            sides = pair.index[used], groups.index[used]
+            test = interaction_by_group(time[used], event[used], *sides)
+            method = f"likelihood ratio test of interaction of {self.by} with {text}"
+            return chi_square_as_test(test, method + of_arms_without_event(event[used], *sides))
 
         n, events = int(used.sum()), int(event[used].sum())
         return p_value_row("interaction_test", self.by, make, n=n, events=events, group=text, note=note)

@@ -9,17 +9,15 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from validation.cohort_table import CohortTable
-from validation.descriptive.base import Description, Descriptive, Figure, Row, Series, estimate_row, thinned
+from validation.cohort_table import TILE_PROBABILITY, TILE_TISSUE, CohortTable
+from validation.descriptive.base import DIGITS, Description, Descriptive, Figure, Row, Series, estimate_row, thinned
 from validation.errors import InputError
 from validation.estimators.catalogue.binary import BINARY
 from validation.estimators.catalogue.entry import BinarySample
 from validation.estimators.discrimination.curves import roc_curve
 from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.influence import Influence
-from validation.estimators.samples import Bools, Floats
-
-TISSUE, PROBABILITY = "tile_tissue", "tile_probability"  # columns of the predictions
+from validation.estimators.samples import MINIMUM_CLUSTERS, Bools, Floats, require_clusters
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +29,25 @@ class _Tiles:
         tissue: (n,) index of the tissue that was named.
         probability: (n, tissues).
         blank: Named tiles that were taken for blank, and so not shown.
+        without_prediction: Slides among them whose patient has no prediction.
     """
 
     slide: NDArray[np.object_]
     tissue: NDArray[np.intp]
     probability: Floats
     blank: int
+    without_prediction: int
+
+    @property
+    def slides(self) -> int:
+        """Number of slides."""
+        return len(np.unique(self.slide))
+
+    @property
+    def note(self) -> str:
+        """What rests on them, for the method."""
+        note = f"; {len(self.tissue)} tiles" + (f", {self.blank} more taken for blank" if self.blank else "")
+        return note + (f"; {self.without_prediction} slides without prediction" if self.without_prediction else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +55,9 @@ class TileClassification(Descriptive):
     """Accuracy, areas under the ROC curves of one tissue against the others, and the confusion matrix.
 
     Tiles of one slide are alike: intervals are clustered by slide, and `n` and `events` of a row count slides, the
-    latter those on which the tissue was named.
+    latter those on which the tissue was named. Slides of patients without prediction count too: a classifier that
+    misses the tumour makes its slide fail. Without 30 slides in all, and for an area with the tissue and without it,
+    there is no interval; the reason then holds the value.
 
     Attributes:
         tissues: Classes of the classifier, in the order of its output.
@@ -57,13 +70,11 @@ class TileClassification(Descriptive):
         """Return accuracy and AUC rows, the confusion matrix (a series per named tissue) and the ROC curves."""
         tiles = self._tiles(cohort)
         read = tiles.probability.argmax(axis=1)
-        note = f"; {len(tiles.tissue)} tiles" + (f", {tiles.blank} more taken for blank" if tiles.blank else "")
-        slides = len(np.unique(tiles.slide))
-        rows = [self._accuracy(tiles, read == tiles.tissue, slides, cohort.level, note)]
+        rows = [self._accuracy(tiles, read == tiles.tissue, cohort.level)]
         matrix, curves = [], []
         for index, tissue in enumerate(self.tissues):
             case = tiles.tissue == index
-            rows.append(self._area(tiles, index, case, slides, cohort.level, note))
+            rows.append(self._area(tiles, index, case, cohort.level))
             counts = np.bincount(read[case], minlength=len(self.tissues))
             matrix.append(Series(tissue, {"x": np.arange(len(self.tissues)), "y": counts}))
             if case.any() and not case.all():
@@ -75,12 +86,14 @@ class TileClassification(Descriptive):
         return Description(tuple(rows), figures)
 
     def _tiles(self, cohort: CohortTable) -> _Tiles:
-        if TISSUE not in cohort.table or cohort.table[TISSUE].isna().all():
+        if cohort.tiles is None:
+            raise UndefinedEstimate("no tile predictions were kept")
+        named = cohort.tiles[cohort.tiles[TILE_TISSUE].notna()]
+        if named.empty:
             raise UndefinedEstimate("no tile of the cohort was named by a pathologist")
-        named = cohort.table[cohort.table[TISSUE].notna()]
-        sizes = [len(tissue) for tissue in named[TISSUE]]
-        tissue = np.concatenate(named[TISSUE].to_list()).astype(np.intp)
-        flat = np.concatenate(named[PROBABILITY].to_list()).astype(np.float64)
+        sizes = [len(tissue) for tissue in named[TILE_TISSUE]]
+        tissue = np.concatenate(named[TILE_TISSUE].to_list()).astype(np.intp)
+        flat = np.concatenate(named[TILE_PROBABILITY].to_list()).astype(np.float64)
         if flat.size != tissue.size * len(self.tissues) or not (tissue >= 0).all() or tissue.max() >= len(self.tissues):
             found = f"{tissue.size} tiles of {len(np.unique(tissue))} tissues with {flat.size} probabilities"
             expected = f"one of {len(self.tissues)} tissues and as many probabilities per tile"
@@ -89,30 +102,45 @@ class TileClassification(Descriptive):
         shown = ~np.isnan(probability).any(axis=1)
         if not shown.any():
             raise UndefinedEstimate("every named tile was taken for blank")
-        slide = np.repeat(named["patient_id"].to_numpy(dtype=object), sizes)
-        return _Tiles(slide[shown], tissue[shown], probability[shown], int((~shown).sum()))
+        slide = np.repeat(named["patient_id"].to_numpy(dtype=object), sizes)[shown]
+        without = len(set(slide) - set(cohort.table["patient_id"]))
+        return _Tiles(slide, tissue[shown], probability[shown], int((~shown).sum()), without)
 
-    def _accuracy(self, tiles: _Tiles, right: Bools, slides: int, level: float, note: str) -> Row:
+    def _accuracy(self, tiles: _Tiles, right: Bools, level: float) -> Row:
+        slides = tiles.slides
+
         def make() -> Estimate:
             share = float(right.mean())
             method = "share of tiles whose likeliest tissue is the named one"
             influence = Influence(share, (right - share) / right.size, right.size, int(right.sum()), method)
+            _require_slides("there are tiles", slides, share)
             return _of_slides(influence.estimate(scale="logit", level=level, cluster=tiles.slide), slides, slides)
 
-        return estimate_row("accuracy", "all tissues", make, n=slides, events=slides, note=note)
+        return estimate_row("accuracy", "all tissues", make, n=slides, events=slides, note=tiles.note)
 
-    def _area(self, tiles: _Tiles, index: int, case: Bools, slides: int, level: float, note: str) -> Row:
-        with_tissue = len(np.unique(tiles.slide[case]))
+    def _area(self, tiles: _Tiles, index: int, case: Bools, level: float) -> Row:
+        slides, with_tissue = tiles.slides, len(np.unique(tiles.slide[case]))
         influence_of: Callable[[BinarySample], Influence] | None = BINARY["auc"].influence
 
         def make() -> Estimate:
             if influence_of is None:
                 raise UndefinedEstimate("the area has no influence function")
             influence = influence_of(BinarySample(case, tiles.probability[:, index]))
+            _require_slides("named", with_tissue, influence.value)
+            _require_slides("other tissues named", len(np.unique(tiles.slide[~case])), influence.value)
             estimate = influence.estimate(scale="logit", level=level, cluster=tiles.slide)
             return _of_slides(estimate, slides, with_tissue)
 
-        return estimate_row("auc", self.tissues[index], make, n=slides, events=with_tissue, note=note)
+        return estimate_row("auc", self.tissues[index], make, n=slides, events=with_tissue, note=tiles.note)
+
+
+def _require_slides(what: str, slides: int, value: float) -> None:
+    """Refuse an interval on fewer slides than make one, and tell the value all the same."""
+    try:
+        require_clusters(slides)
+    except UndefinedEstimate as undefined:
+        found = f"{what} on {slides} slides: an interval needs at least {MINIMUM_CLUSTERS}; value {value:.{DIGITS}g}"
+        raise UndefinedEstimate(found, too_few=undefined.too_few) from None
 
 
 def _of_slides(estimate: Estimate, slides: int, with_tissue: int) -> Estimate:

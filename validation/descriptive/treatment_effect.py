@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -22,11 +21,11 @@ from validation.descriptive.base import (
 )
 from validation.descriptive.cox_regression import chi_square_as_test
 from validation.descriptive.kaplan_meier import curve_series, ratio_row, survival_rows
-from validation.descriptive.parts import of_unknown, part_name
+from validation.descriptive.parts import of_arms_without_event, of_unknown, part_name
 from validation.estimators.estimate import Estimate, UndefinedEstimate
 from validation.estimators.groups.group_test import GroupTest
 from validation.estimators.samples import Bools, Floats
-from validation.estimators.survival.interaction import Interaction, treatment_interaction
+from validation.estimators.survival.interaction import interaction_by_group, treatment_interaction
 from validation.estimators.survival.log_rank import LogRank, log_rank
 from validation.outcomes import left_out
 
@@ -127,31 +126,24 @@ class _Arms:
         rows.append(ratio_row(time, event, treated, (0, 1), level=self.level, subject=subject, group=name, note=note))
         return rows, series
 
-    @cached_property
-    def _model(self) -> Interaction | UndefinedEstimate:
-        try:
-            return treatment_interaction(
-                self.time, self.event, self.treatment.index, self.modifier.index, at=(), level=self.level
-            )
-        except UndefinedEstimate as undefined:
-            return undefined
-
-    def _fitted(self) -> Interaction:
-        if isinstance(self._model, UndefinedEstimate):
-            raise self._model
-        return self._model
-
     def interaction(self) -> list[Row]:
-        """Return the ratio of the hazard ratios, second group over first, and its test."""
+        """Return the ratio of the hazard ratios, second group over first, and its test.
+
+        An arm of a group without event leaves the ratio undefined, but not the test.
+        """
         first, second = (part_name(self.asked.modifier, label) for label in self.modifier.labels)
         group, n, events = f"{second} against {first}", self.time.size, int(self.event.sum())
 
+        arms = self.treatment.index, self.modifier.index
+
         def ratio() -> Estimate:
-            return self._fitted().summary.hazard_ratios["treatment:signature"]
+            fitted = treatment_interaction(self.time, self.event, *arms, at=(), level=self.level)
+            return fitted.summary.hazard_ratios["treatment:signature"]
 
         def test() -> GroupTest:
             method = "likelihood ratio test of interaction, Cox regression of treatment, group and their product"
-            return chi_square_as_test(self._fitted().likelihood_ratio, method)
+            found = interaction_by_group(self.time, self.event, *arms)
+            return chi_square_as_test(found, method + of_arms_without_event(self.event, *arms))
 
         subject = self.asked.treatment
         note = self.note + CAUTION

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from models import MODELS
+from models.histology_spatial_survival import TISSUES
 from tests.validation.descriptive.specimens_survival import described
 from validation.cohort import BinaryEndpoint, CohortMeta, Endpoint, Period
 from validation.cohort_table import CohortTable
@@ -40,7 +41,6 @@ MIDDLE = {
 }
 ABSENT = {  # what a made-up cohort of a schema cannot define
     "colorectal_ct_prognosis": "the cohort has no endpoint tsr_high",
-    "liver_histology": "no tile of the cohort was named by a pathologist",
 }
 CASES = [(model, schema) for model, schemas in SCHEMAS.items() for schema in schemas]
 
@@ -81,12 +81,30 @@ def predictions(model: str, risk: np.ndarray, rng: np.random.Generator) -> dict[
     return columns
 
 
+def named_tiles(patients: Any, rng: np.random.Generator, slides: int = 40) -> pd.DataFrame:
+    """Two tiles of every tissue on the first slides, most of them read rightly."""
+    tissue = np.tile(np.arange(len(TISSUES)), 2)
+    read = [
+        rng.dirichlet(np.ones(len(TISSUES)), size=tissue.size) + 0.5 * np.eye(len(TISSUES))[tissue]
+        for _ in range(slides)
+    ]
+    rest = [None] * (len(patients) - slides)
+    return pd.DataFrame(
+        {
+            "patient_id": patients,
+            "tile_tissue": pd.Series([tissue.tolist() for _ in range(slides)] + rest, dtype=object),
+            "tile_probability": pd.Series([(rows / 1.5).ravel().tolist() for rows in read] + rest, dtype=object),
+        }
+    )
+
+
 def cohort(model: str, schema: str, n: int = 500) -> CohortTable:
     """A made-up cohort of a system."""
     rng = np.random.default_rng(11)
     spec, tables = MODELS[model], load_schema(schema)
     risk = rng.normal(size=n)
     data: dict[str, Any] = {column.name: cells(column, n, rng) for column in tables.patients.columns}
+    data["patient_id"] = [f"P{i:03d}" for i in range(n)]
     outputs = predictions(model, risk, rng)
     endpoints: dict[str, Endpoint | BinaryEndpoint] = {}
     outcomes: dict[str, Any] = {}
@@ -111,6 +129,7 @@ def cohort(model: str, schema: str, n: int = 500) -> CohortTable:
         endpoints=(spec.endpoint, *spec.other_endpoints, *spec.labels),
         cutoffs=CUTOFFS[model],
         level=0.95,
+        tiles=named_tiles(data["patient_id"], rng) if spec.tiles else None,
     )
 
 
@@ -126,6 +145,17 @@ def test_every_analysis_can_be_made(model: str, schema: str) -> None:
             undefined = row.get("reason")
             assert undefined is None or row["n"] < 60 or "no endpoint tsr_high" in undefined, (analysis.id, row)
             assert not undefined or "shape" not in undefined, (analysis.id, row)
+
+
+def test_tissues_of_the_protocol_are_those_of_the_classifier() -> None:
+    """Both name the outputs of one network: another order would call stroma tumour. All of them get their figures."""
+    plan = load_protocol(ROOT / "validation/protocols/histology_spatial_survival.yaml")
+    (tiles,) = (analysis for analysis in plan.analysis.descriptive if analysis.kind == "tile_classification")
+    rows = described(tiles, cohort("histology_spatial_survival", "liver_histology"))["rows"]
+
+    assert tiles.tissues == TISSUES  # type: ignore[attr-defined]
+    assert [row["subject"] for row in rows] == ["all tissues", *TISSUES]
+    assert all(row["n"] == row["events"] == 40 and row["value"] > 0.8 for row in rows)
 
 
 @pytest.mark.parametrize("model", SCHEMAS)

@@ -100,6 +100,22 @@ def test_group_in_which_all_are_treated() -> None:
     assert "collinear" in row_of(result, "interaction_test")["reason"]
 
 
+def test_an_arm_without_event_leaves_the_test_of_interaction() -> None:
+    """Nine untreated patients of low risk are alive: no hazard ratio, but whether the effect differs can be asked."""
+    table = patients().assign(adjuvant_chemotherapy="yes")
+    low, high = table.index[table.lp_a < 0.2], table.index[table.lp_a >= 0.2]
+    table.loc[[*low[:9], *high[:40]], "adjuvant_chemotherapy"] = "no"
+    table.loc[low[:9], "os_event"] = 0
+    result = described(TreatmentEffect(id="e", **GIVEN), specimen(table))  # type: ignore[arg-type]
+    test = row_of(result, "interaction_test")
+
+    assert "no finite maximum" in row_of(result, "ratio_of_hazard_ratios")["reason"]
+    assert row_of(result, "hazard_ratio", group="lp_a low")["reason"]
+    assert row_of(result, "hazard_ratio", group="lp_a high")["value"] is not None
+    assert 0 < test["p_value"] < 1
+    assert "; hazard of 9 patients of an arm without event taken as 0" in test["method"]
+
+
 def test_nobody_left() -> None:
     """No patient in the part that is looked at, no event, no endpoint: reasons, no figures."""
     fourth = TreatmentEffect(id="e", **GIVEN, within="tnm_stage=IV")  # type: ignore[arg-type]

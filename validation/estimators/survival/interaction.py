@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from validation.estimators.estimate import Estimate, UndefinedEstimate
-from validation.estimators.samples import group_index, indicator, prediction_vector, survival_sample
+from validation.estimators.samples import Bools, group_index, indicator, prediction_vector, survival_sample
 from validation.estimators.survival.cox import CoxFit, fit_cox
 from validation.estimators.survival.cox_summary import (
     ChiSquareTest,
@@ -88,7 +88,8 @@ def interaction_by_group(time: ArrayLike, event: ArrayLike, treatment: ArrayLike
     """Test whether a treatment's hazard ratio is the same in two groups or more, by likelihood ratio.
 
     Equals R's anova of coxph(... ~ treatment + factor(group)) and coxph(... ~ treatment * factor(group)); of two
-    groups, the likelihood-ratio test of `treatment_interaction`.
+    groups, the likelihood-ratio test of `treatment_interaction`. Where nobody treated, or untreated, of a group has an
+    event, a coefficient diverges but the likelihood converges: to that of all others, as their hazard goes to 0.
 
     Args:
         time: Shape (n,), follow-up.
@@ -106,5 +107,24 @@ def interaction_by_group(time: ArrayLike, event: ArrayLike, treatment: ArrayLike
         raise UndefinedEstimate("all patients belong to one group: no effect to compare")
     member = (index[:, None] == np.arange(1, len(labels))).astype(np.float64)
     without = fit_cox(times, events, np.column_stack([treated, member]))
-    fit = fit_cox(times, events, np.column_stack([treated, member, treated[:, None] * member]))
-    return chi_square_test(2 * (fit.log_likelihood - without.log_likelihood), len(labels) - 1)
+    silent = in_cell_without_event(events, treated, index)
+    if silent.any() and np.unique(2 * index + treated).size == 2 * len(labels):
+        cells = np.unique((2 * index + treated)[~silent], return_inverse=True)[1]
+        others = (cells[:, None] == np.arange(1, cells.max() + 1)).astype(np.float64)
+        log_likelihood = fit_cox(times[~silent], events[~silent], others).log_likelihood
+    else:
+        full = np.column_stack([treated, member, treated[:, None] * member])
+        log_likelihood = fit_cox(times, events, full).log_likelihood
+    return chi_square_test(2 * (log_likelihood - without.log_likelihood), len(labels) - 1)
+
+
+def in_cell_without_event(event: ArrayLike, treatment: ArrayLike, group: ArrayLike) -> Bools:
+    """Return whether nobody of a patient's treatment and group has an event, shape (n,).
+
+    Args:
+        event: Shape (n,).
+        treatment: Shape (n,), 0 or 1.
+        group: Shape (n,), number of each patient's group, from 0.
+    """
+    cell = 2 * np.asarray(group, dtype=np.intp) + np.asarray(treatment, dtype=np.intp)
+    return np.asarray(np.bincount(cell, weights=np.asarray(event, dtype=np.float64))[cell] == 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from tests.reference import from_r, gbsg
 from tests.validation.estimators.survival.reference import survival_reference
@@ -100,3 +101,38 @@ def test_several_groups_refuse() -> None:
         interaction_by_group(data.time, data.status, data.hormon, np.ones(686))
     with pytest.raises(UndefinedEstimate, match="collinear"):
         interaction_by_group(data.time, data.status, data.hormon, data.hormon)
+
+
+def test_a_cell_without_event_has_the_likelihood_of_a_vanishing_hazard() -> None:
+    """By hand from the partial likelihood, the other two coefficients at their best, that cell's hazard near 0."""
+    rng = np.random.default_rng(4)
+    treated, group = rng.integers(0, 2, size=150), rng.integers(0, 2, size=150)
+    time, event = rng.exponential(30, size=150), rng.random(150) < 0.7
+    silent = (treated == 0) & (group == 0)
+    event &= ~silent
+
+    def best(columns: np.ndarray, offset: np.ndarray) -> float:
+        def less_likely(coefficients: np.ndarray) -> float:
+            predictor = columns @ coefficients + offset
+            sums = np.array([np.exp(predictor[time >= t]).sum() for t in time[event]])
+            return -float((predictor[event] - np.log(sums)).sum())
+
+        return -float(minimize(less_likely, np.zeros(2)).fun)
+
+    columns = np.column_stack([treated, group]).astype(float)
+    cells = np.column_stack([(treated == 1) & (group == 0), (treated == 1) & (group == 1)]).astype(float)
+    expected = 2 * (best(cells, -40.0 * silent) - best(columns, np.zeros(150)))
+    found = interaction_by_group(time, event, treated, group)
+
+    assert silent.sum() > 20
+    assert (found.chi_square, found.degrees_of_freedom) == (pytest.approx(expected, abs=1e-6), 1)
+    with pytest.raises(UndefinedEstimate, match="no finite maximum"):
+        treatment_interaction(time, event, treated, group, at=())
+
+
+def test_a_group_without_event_cannot_be_compared() -> None:
+    """Then the model without the product has no maximum either."""
+    time, group, treated = np.arange(1.0, 61), np.arange(60) % 2, np.arange(60) % 4 > 1
+
+    with pytest.raises(UndefinedEstimate, match="no finite maximum"):
+        interaction_by_group(time, group, treated, group)
