@@ -28,7 +28,9 @@ PREPROCESSING = {
 }
 
 
-def read(slide: Slide, slide_sha256: str, classifier: Path, classifier_sha256: str, finished: Path) -> TileMap:
+def read(
+    slide: Slide, slide_sha256: str, classifier: Path, classifier_sha256: str, reader_sha256: str, finished: Path
+) -> TileMap:
     """Return the tile map of a slide, from the folder of finished maps where it was read before.
 
     Args:
@@ -36,12 +38,13 @@ def read(slide: Slide, slide_sha256: str, classifier: Path, classifier_sha256: s
         slide_sha256: Digest of its file.
         classifier: ONNX file of the classifier.
         classifier_sha256: Digest of that file.
+        reader_sha256: Digest of what opens the slide and runs the classifier, and of their libraries.
         finished: Folder of finished maps; a map is added to it whole or not at all.
 
     Raises:
         PreprocessingError: As `read_tiles`.
     """
-    key = MapKey(slide_sha256, classifier_sha256, slide.mpp, sources_sha256())
+    key = MapKey(slide_sha256, classifier_sha256, slide.mpp, sources_sha256(), reader_sha256)
     known = tile_map.load(key, finished)
     if known is not None:
         return known

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 from models.histology_spatial_survival import SPEC
 from pipelines.layout import protocol_file, tile_map_folder
 from pipelines.predict import predict_cohort, write_predictions
+from pipelines.slides import READER_SOURCES, READER_VERSIONS
 from pipelines.stage import BAD_INPUT, exit_code_of
 from pipelines.train import TAUGHT, development_set
 from pipelines.workers import DASK, LOCAL, LOKY, Workers
@@ -303,6 +305,27 @@ def test_map_of_another_resolution_is_not_taken(artefact: Artefact, sound: Path,
 
     assert predicted(artefact, sound) != first
     assert [slide.mpp for slide in read[4:]] == [0.49]
+
+
+@pytest.mark.parametrize("changed", [*READER_VERSIONS, *(path.name for path in READER_SOURCES)])
+def test_maps_of_another_reader_are_not_taken(
+    artefact: Artefact, tmp_path: Path, read: list[Any], monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    """Another library, or other sources that open slides or run the classifier: the slide is read again."""
+    folder = write_slide_cohort(tmp_path / COHORT, {"P0": TUMOUROUS})
+    predicted(artefact, folder)
+    predicted(artefact, folder)
+    assert len(read) == 1
+
+    module, _, attribute = changed.partition(":")
+    if attribute:
+        monkeypatch.setattr(import_module(module), attribute, "another")
+    else:
+        (tmp_path / changed).write_text("another")
+        others = [tmp_path / changed if path.name == changed else path for path in READER_SOURCES]
+        monkeypatch.setattr("pipelines.slides.READER_SOURCES", others)
+    predicted(artefact, folder)
+    assert len(read) == 2
 
 
 @pytest.fixture(scope="module")
