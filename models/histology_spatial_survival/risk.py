@@ -46,8 +46,8 @@ class SofModel:
     Attributes:
         cut_tiles: For each of `ORGANISED`, the distance up to which a tile is infiltrating.
         cutoffs: Of each feature of the score; high is at or above it.
-        cox: Cox model of the dichotomised features; its linear predictor is the score, 0 at the development means, unlike
-            R's, which does not centre features of 0 and 1.
+        cox: Cox model of the dichotomised features; its linear predictor is the score, 0 at the development means,
+            unlike R's, which does not centre features of 0 and 1.
         crs_prevalence: Share of the development patients with each of `CRS_FACTORS`: what replaces a missing factor.
     """
 
