@@ -26,7 +26,7 @@ from tests.models.histology_spatial_survival.test_tiles import params
 from tests.models.specimens import Notebook
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """Raised in place of a training."""
 
 
@@ -36,15 +36,15 @@ def test_checkpoints_of_other_pretrained_weights_are_not_taken(tmp_path: Path, m
 
     def stop(trainer: Any, *_: Any) -> None:
         origins.append(trainer.origin)
-        raise Stopped
+        raise StoppedError
 
     monkeypatch.setattr("models.histology_spatial_survival.system.fit_classifier", stop)
     tiles = np.zeros((1, TILE_PX, TILE_PX, 3), dtype=np.uint8), np.zeros(1, dtype=np.int8), ("S1",)
     weights = tmp_path / "weights.pt"
     for content in (b"published", b"published", b"others"):
         weights.write_bytes(content)
-        with pytest.raises(Stopped):
-            given = params(width=1.0, pretrained=str(weights))
+        given = params(width=1.0, pretrained=str(weights))
+        with pytest.raises(StoppedError):
             SYSTEM.train_tiles(*tiles, given, 1, tmp_path / "out", tmp_path / "checkpoints", Notebook())
 
     assert origins[0] == origins[1] != origins[2]
