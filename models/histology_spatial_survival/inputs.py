@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -43,6 +44,7 @@ def read(
 
     Raises:
         PreprocessingError: As `read_tiles`.
+        ValueError: The classifier's file is not that of the digest.
     """
     key = MapKey(slide_sha256, classifier_sha256, slide.mpp, sources_sha256(), reader_sha256)
     known = tile_map.load(key, finished)
@@ -55,8 +57,15 @@ def read(
 
 @lru_cache(maxsize=1)
 def _session(classifier: Path, sha256: str) -> OnnxModel:
-    """Return the classifier, loaded once per process and file; the digest tells one content from another."""
-    return OnnxModel(classifier)
+    """Return the classifier, loaded once per process and file, from the very bytes whose digest was compared.
+
+    Raises:
+        ValueError: The file has another digest: it was changed meanwhile. No slide is at fault, and the run ends.
+    """
+    content = classifier.read_bytes()
+    if (found := hashlib.sha256(content).hexdigest()) != sha256:
+        raise ValueError(f"{classifier}: found sha256 {found}, expected {sha256} as at the start; do not change it")
+    return OnnxModel(content)
 
 
 def prepare(images: Mapping[str, TissueMap], row: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:

@@ -19,7 +19,7 @@ import pytest
 from models.histology_spatial_survival import SPEC
 from pipelines.layout import protocol_file, tile_map_folder
 from pipelines.predict import predict_cohort, write_predictions
-from pipelines.slides import READER_SOURCES, READER_VERSIONS
+from pipelines.slides import CLASSIFIER, READER_SOURCES, READER_VERSIONS, Reader
 from pipelines.stage import BAD_INPUT, exit_code_of
 from pipelines.train import TAUGHT, development_set
 from pipelines.workers import DASK, LOCAL, LOKY, Workers
@@ -305,6 +305,18 @@ def test_map_of_another_resolution_is_not_taken(artefact: Artefact, sound: Path,
 
     assert predicted(artefact, sound) != first
     assert [slide.mpp for slide in read[4:]] == [0.49]
+
+
+def test_classifier_that_changes_meanwhile_ends_the_run(
+    artefact: Artefact, sound: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No patient is left out for it, and no map is kept under the digest of another classifier."""
+    at_the_start = Reader(SPEC.tiles, artefact.folder / CLASSIFIER, "0" * 64, tile_map_folder())
+    monkeypatch.setattr("pipelines.patients.Reader.of", lambda tiles, folder: at_the_start)
+
+    with pytest.raises(ValueError, match=r"tiles\.onnx: found sha256 .* expected 0000"):
+        predicted(artefact, sound)
+    assert not tile_map_folder().exists()
 
 
 @pytest.mark.parametrize("changed", [*READER_VERSIONS, *(path.name for path in READER_SOURCES)])
