@@ -153,9 +153,16 @@ def positions_by_tissue(cohort: Cohort, row: Mapping[str, Any], image: str, tile
 
 
 def labelled_tiles(
-    cohort: Cohort, row: Mapping[str, Any], image: str, tiles: TileReading
+    cohort: Cohort, row: Mapping[str, Any], image: str, tiles: TileReading, at_most: int | None = None
 ) -> Iterator[tuple[NDArray[np.uint8], int]]:
     """Yield the annotated tiles of a slide as the classifier takes them, (224, 224, 3), with the index of their tissue.
+
+    Args:
+        cohort: Of the patient.
+        row: Of the patient table.
+        image: Name of the image that is a slide.
+        tiles: How the model reads it.
+        at_most: So many tiles, spread evenly over them; None for all.
 
     Raises:
         InputError: As `positions_by_tissue`.
@@ -165,6 +172,8 @@ def labelled_tiles(
     checked_sha256(path, str(row[f"{image}_sha256"]))
     named = positions_by_tissue(cohort, row, image, tiles)
     positions = [(int(r), int(c)) for r, c in np.argwhere(named >= 0)]
+    if at_most is not None and at_most < len(positions):
+        positions = [positions[index] for index in np.linspace(0, len(positions) - 1, at_most).astype(np.intp)]
     with open_slide(path, resolution_given(row)) as slide:
         for tile in load_dotted(tiles.tiles_path)(slide, positions):
             yield tile.pixels, int(named[tile.position])

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ import pytest
 from models.histology_spatial_survival import SPEC
 from pipelines.layout import protocol_file, tile_map_folder
 from pipelines.predict import predict_cohort, write_predictions
-from pipelines.slides import CLASSIFIER, READER_SOURCES, READER_VERSIONS, Reader
 from pipelines.stage import BAD_INPUT, exit_code_of
 from pipelines.train import TAUGHT, development_set
 from pipelines.workers import DASK, LOCAL, LOKY, Workers
@@ -307,39 +305,6 @@ def test_map_of_another_resolution_is_not_taken(artefact: Artefact, sound: Path,
     assert [slide.mpp for slide in read[4:]] == [0.49]
 
 
-def test_classifier_that_changes_meanwhile_ends_the_run(
-    artefact: Artefact, sound: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No patient is left out for it, and no map is kept under the digest of another classifier."""
-    at_the_start = Reader(SPEC.tiles, artefact.folder / CLASSIFIER, "0" * 64, tile_map_folder())
-    monkeypatch.setattr("pipelines.patients.Reader.of", lambda tiles, folder: at_the_start)
-
-    with pytest.raises(ValueError, match=r"tiles\.onnx: found sha256 .* expected 0000"):
-        predicted(artefact, sound)
-    assert not tile_map_folder().exists()
-
-
-@pytest.mark.parametrize("changed", [*READER_VERSIONS, *(path.name for path in READER_SOURCES)])
-def test_maps_of_another_reader_are_not_taken(
-    artefact: Artefact, tmp_path: Path, read: list[Any], monkeypatch: pytest.MonkeyPatch, changed: str
-) -> None:
-    """Another library, or other sources that open slides or run the classifier: the slide is read again."""
-    folder = write_slide_cohort(tmp_path / COHORT, {"P0": TUMOUROUS})
-    predicted(artefact, folder)
-    predicted(artefact, folder)
-    assert len(read) == 1
-
-    module, _, attribute = changed.partition(":")
-    if attribute:
-        monkeypatch.setattr(import_module(module), attribute, "another")
-    else:
-        (tmp_path / changed).write_text("another")
-        others = [tmp_path / changed if path.name == changed else path for path in READER_SOURCES]
-        monkeypatch.setattr("pipelines.slides.READER_SOURCES", others)
-    predicted(artefact, folder)
-    assert len(read) == 2
-
-
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
     """Address of a cluster of two worker processes."""
@@ -388,6 +353,24 @@ def test_cluster_that_does_not_answer_is_bad_input(
         f"error: params.yaml parallel.scheduler: found no answer from {address} within 0.5 s; expected the address of "
         "a running Dask scheduler. Start the cluster, or correct it."
     ]
+
+
+def test_annotations_that_cannot_be_read_cost_no_prediction(artefact: Artefact, sound: Path) -> None:
+    """Missing or changed areas: the prediction is that without them, and the reason stands beside it."""
+    without = predict_cohort(artefact, load_cohort(sound)).set_index("patient_id")
+    annotate(sound, "P0", "P1", "P2")
+    cohort = load_cohort(sound)
+    (sound / "images/P1/annotations.geojson").unlink()
+    with (sound / "images/P2/annotations.geojson").open("a") as areas:
+        areas.write(" ")
+    found = predict_cohort(artefact, cohort).set_index("patient_id")
+
+    columns = ["status", *SPEC.prediction_columns()]
+    pd.testing.assert_frame_equal(found[columns], without[columns])
+    assert found["reason"].isna().tolist() == [True, False, False, True]
+    assert found.loc["P1", "reason"].startswith("images/P1/annotations.geojson: found nothing that can be read")
+    assert found.loc["P2", "reason"].startswith("images/P2/annotations.geojson: found sha256")
+    assert found["tile_tissue"].notna().tolist() == [True, False, False, False]
 
 
 @pytest.fixture
