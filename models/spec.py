@@ -43,7 +43,8 @@ class TileReading:
             the classifier, and nothing else is learnt from them.
         tissues: Classes of the classifier in the order of its output.
         read_path: Dotted path "module:function" (imports neither torch nor MONAI) from an open slide, its digest, the
-            classifier's file, its digest and the folder of finished maps to the map.
+            classifier's file, its digest, that of the reader (what opened the slide and runs the classifier) and the
+            folder of finished maps to the map.
         tiles_path: Dotted path "module:function" (imports neither torch nor MONAI) from an open slide and positions on
             its grid to the tiles there, as the classifier takes them.
     """

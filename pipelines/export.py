@@ -26,6 +26,7 @@ from validation.documents import read_json, write_json
 from validation.errors import InputError
 
 PARITY_PATIENTS = 16
+PARITY_SLIDES, TILES_PER_SLIDE = 4, 4  # of the parity of a tile classifier
 TILES = "tiles"  # input of a tile classifier
 METHOD = (
     "torch eager against ONNX Runtime, CPU, same inputs, largest absolute difference per output, null where a value is "
@@ -86,11 +87,12 @@ def parity_inputs(cohort: Cohort, spec: ModelSpec, folder: Path | None = None) -
 
 
 def parity_tiles(cohort: Cohort, image: str, tiles: TileReading) -> NDArray[np.uint8]:
-    """Annotated tiles of the first annotated slide, spread evenly over them."""
+    """Annotated tiles of some annotated slides; slides and tiles are spread evenly over all of them."""
     annotated = cohort.patients[annotated_patients(cohort, tiles)]
-    row = dict(zip(annotated.columns, annotated.iloc[0], strict=True))
-    found = [pixels for pixels, _ in labelled_tiles(cohort, row, image, tiles)]
-    return np.stack([found[index] for index in np.linspace(0, len(found) - 1, PARITY_PATIENTS).astype(int)])
+    slides = np.unique(np.linspace(0, len(annotated) - 1, PARITY_SLIDES).astype(np.intp))
+    rows = [dict(zip(annotated.columns, annotated.iloc[slide], strict=True)) for slide in slides]
+    found = [pixels for row in rows for pixels, _ in labelled_tiles(cohort, row, image, tiles, TILES_PER_SLIDE)]
+    return np.stack(found)
 
 
 def export(model: str) -> None:
@@ -105,11 +107,13 @@ def export(model: str) -> None:
     artefact = read_artefact(artifact_folder(model))
     cohort = load_cohort(cohort_folder(entry.development))
     inputs = parity_inputs(cohort, spec, artefact.folder)
+    method = METHOD
     differences = parity(system.signature(training_folder(model)), artefact.folder / "model.onnx", inputs)
     if spec.tiles is not None:
         classifier = system.classifier(training_folder(model))
-        tiles = {TILES: parity_tiles(cohort, spec.images[0].name, spec.tiles)}
-        found = parity(classifier, artefact.folder / CLASSIFIER, tiles).values()
+        tiles = parity_tiles(cohort, spec.images[0].name, spec.tiles)
+        found = parity(classifier, artefact.folder / CLASSIFIER, {TILES: tiles}).values()
+        method += f"; of {CLASSIFIER} on {len(tiles)} tiles, of annotated slides"
         differences[CLASSIFIER] = None if None in found else max(value for value in found if value is not None)
     write_json(
         parity_file(model),
@@ -118,7 +122,7 @@ def export(model: str) -> None:
             "artifact": artefact.digest,
             "max_abs_difference": differences,
             "n": len(next(iter(inputs.values()))),
-            "method": METHOD,
+            "method": method,
         },
     )
 

@@ -34,9 +34,9 @@ class PreparedPatient:
     Attributes:
         patient_id: As in the patient table.
         inputs: One array per ONNX input, without batch axis; None if the patient could not be processed.
-        reason: Why not; None if processed.
+        reason: Why not; of a processed patient, what is wrong with the annotations of the slide. None if nothing is.
         named_tiles: What the classifier says of the tiles that a pathologist has named on the patient's slide; None
-            where nobody has, or the slide could not be read.
+            where nobody has, or slide or annotations could not be read.
     """
 
     patient_id: str
@@ -109,16 +109,21 @@ def _tile_maps(cohort: Cohort, row: Mapping[str, Any], spec: ModelSpec, reader: 
 
 def _prepare(architecture: str, cohort: Cohort, reader: Reader | None, row: dict[str, Any]) -> PreparedPatient:
     spec = MODELS[architecture]
-    patient, named = str(row["patient_id"]), None
+    images: Mapping[str, Any] | None = None
+    inputs, named = None, None
+    reasons: list[str] = []
     try:
-        if reader is None:
-            images: Mapping[str, Any] = _volumes(cohort, row, spec)
-        else:
-            images = _tile_maps(cohort, row, spec, reader)
-            named = named_tiles(cohort, row, spec.images[0].name, reader.tiles, images[spec.images[0].name])
-        return PreparedPatient(patient, spec.prepare(images, row), None, named)
+        images = _volumes(cohort, row, spec) if reader is None else _tile_maps(cohort, row, spec, reader)
+        inputs = spec.prepare(images, row)
     except (InputError, PreprocessingError) as error:
-        return PreparedPatient(patient, None, str(error).replace(f"{cohort.folder}{os.sep}", ""), named)
+        reasons.append(str(error))
+    if reader is not None and images is not None:
+        try:  # on their own: no prediction rests on annotations
+            named = named_tiles(cohort, row, spec.images[0].name, reader.tiles, images[spec.images[0].name])
+        except InputError as error:
+            reasons.append(str(error))
+    reason = "; ".join(reasons).replace(f"{cohort.folder}{os.sep}", "") or None
+    return PreparedPatient(str(row["patient_id"]), inputs, reason, named)
 
 
 def prepared_patients(
@@ -131,7 +136,8 @@ def prepared_patients(
 ) -> Iterator[PreparedPatient]:
     """Yield every patient of the cohort in table order; the workers read ahead, memory stays bounded.
 
-    A patient whose images cannot be read or processed is yielded with the reason, never dropped. A slide that was read
+    A patient whose images cannot be read or processed is yielded with the reason, never dropped; annotations that
+    cannot be read cost no patient the inputs, and are a reason beside them. A slide that was read
     before with the same classifier is not read again, so that an interrupted call goes on where it was.
 
     Args:

@@ -81,7 +81,8 @@ def predict_cohort(artefact: Artefact, cohort: Cohort, workers: Workers = LOCAL)
     Returns:
         One row per patient in table order: patient_id, centre, scanner, status, reason, missing_covariates and the
         prediction columns of the model; NaN where the patient could not be processed, with the reason. Of a model that
-        reads slides also `tile_tissue` and `tile_probability`, lists, of patients on whose slide tiles were named.
+        reads slides also `tile_tissue` and `tile_probability`, lists, of patients on whose slide tiles were named; a
+        reason beside a prediction says why these could not be read.
     """
     spec = MODELS[artefact.contract["architecture"]]
     network = OnnxModel(artefact.folder / "model.onnx")

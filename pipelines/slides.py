@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.spec import TileReading, load_dotted
 from pipelines.layout import tile_map_folder
 from validation.annotations import annotated_tiles, read_annotations
-from validation.digests import file_sha256
+from validation.digests import bytes_sha256, file_sha256
 from validation.errors import InputError
 from validation.slides import open_slide
 
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from validation.cohort import Cohort
 
 CLASSIFIER = "tiles.onnx"
+READER_SOURCES = tuple(Path(__file__).parents[1] / name for name in ("models/runtime.py", "validation/slides.py"))
+READER_VERSIONS = (
+    "numpy:__version__",
+    "onnxruntime:__version__",
+    "openslide:__version__",
+    "openslide:__library_version__",
+    "PIL:__version__",
+    "scipy:__version__",
+)
 MPP_GIVEN = "mpp_given"  # column of the resolution of a slide whose file does not say it
 
 
@@ -55,7 +64,16 @@ class Reader:
         """
         read = load_dotted(self.tiles.read_path)
         with open_slide(path, mpp_given) as slide:
-            return read(slide, sha256, self.classifier, self.classifier_sha256, self.finished)
+            return read(slide, sha256, self.classifier, self.classifier_sha256, reader_sha256(), self.finished)
+
+
+def reader_sha256() -> str:
+    """Return the digest of what opens a slide and runs the classifier: the sources, and the versions of the libraries.
+
+    Taken where a slide is read: a worker with other versions makes maps of its own.
+    """
+    sources = [file_sha256(path) for path in READER_SOURCES]
+    return bytes_sha256(repr((sources, [load_dotted(path) for path in READER_VERSIONS])).encode())
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,9 +153,16 @@ def positions_by_tissue(cohort: Cohort, row: Mapping[str, Any], image: str, tile
 
 
 def labelled_tiles(
-    cohort: Cohort, row: Mapping[str, Any], image: str, tiles: TileReading
+    cohort: Cohort, row: Mapping[str, Any], image: str, tiles: TileReading, at_most: int | None = None
 ) -> Iterator[tuple[NDArray[np.uint8], int]]:
     """Yield the annotated tiles of a slide as the classifier takes them, (224, 224, 3), with the index of their tissue.
+
+    Args:
+        cohort: Of the patient.
+        row: Of the patient table.
+        image: Name of the image that is a slide.
+        tiles: How the model reads it.
+        at_most: So many tiles, spread evenly over them; None for all.
 
     Raises:
         InputError: As `positions_by_tissue`.
@@ -147,6 +172,8 @@ def labelled_tiles(
     checked_sha256(path, str(row[f"{image}_sha256"]))
     named = positions_by_tissue(cohort, row, image, tiles)
     positions = [(int(r), int(c)) for r, c in np.argwhere(named >= 0)]
+    if at_most is not None and at_most < len(positions):
+        positions = [positions[index] for index in np.linspace(0, len(positions) - 1, at_most).astype(np.intp)]
     with open_slide(path, resolution_given(row)) as slide:
         for tile in load_dotted(tiles.tiles_path)(slide, positions):
             yield tile.pixels, int(named[tile.position])

@@ -103,10 +103,20 @@ def _label(cohort: Cohort, name: str) -> str:
     return endpoint.case
 
 
+def _rank() -> str:
+    """Return the number of this process under torchrun, "0" outside."""
+    return os.environ.get("RANK", "0")
+
+
+def scratch_file(model: str) -> Path:
+    """Return where this process gathers the tiles of a training; the training removes it with its checkpoints."""
+    return checkpoint_folder(model) / f"tiles-{_rank()}.pixels"
+
+
 @contextmanager
 def _output(model: str) -> Iterator[Path]:
     """Yield the folder to write to; of several processes under torchrun only the first one's appears."""
-    if os.environ.get("RANK", "0") == "0":
+    if _rank() == "0":
         with whole_folder(training_folder(model)) as folder:
             yield folder
     else:
@@ -128,7 +138,7 @@ def train(model: str) -> None:
         progress, checkpoints = TrainingProgress(tracker), checkpoint_folder(model)
         where = f"{cohort.folder}, {PARAMS} profiles.{params.profile}.training.{model}"
         if spec.tiles is not None:
-            tiles = gathered_tiles(cohort, spec.images[0].name, spec.tiles, checkpoints / "tiles.pixels")
+            tiles = gathered_tiles(cohort, spec.images[0].name, spec.tiles, scratch_file(model))
             with _defining(where):
                 system.train_tiles(*tiles, training, params.seed, folder, checkpoints, progress)
         development, excluded = development_set(cohort, spec, folder, params.workers)

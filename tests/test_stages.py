@@ -28,7 +28,6 @@ NO_INFLUENCE = {
     "registry/tracking.py": "tracking of a training, which never changes its result",
     "models/maps": "what is explained of a trained network; no DVC stage draws",
 }
-AFTER_TRAINING = "used by the export of the trained model only"
 IN_TRAINING = "shapes training/<model>, which is a dependency itself"
 NO_ESTIMATE = "checks the block `gates` of a protocol, which no estimate depends on"
 ORGANISATION = "models/histology_spatial_survival"  # the generator measures the true tissues as the model does
@@ -37,7 +36,6 @@ NOT_FOLLOWED = {
         **{f"models/{name}": "named, not run" for name in MODELS if f"models/{name}" != ORGANISATION},
         **{f"{ORGANISATION}/{file}.py": "named, not run" for file in ("inputs", "reading", "system")},
     },
-    "train": {"models/onnx_export.py": AFTER_TRAINING},
     "export": dict.fromkeys(
         [
             "models/augmentation.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -28,7 +29,9 @@ PREPROCESSING = {
 }
 
 
-def read(slide: Slide, slide_sha256: str, classifier: Path, classifier_sha256: str, finished: Path) -> TileMap:
+def read(
+    slide: Slide, slide_sha256: str, classifier: Path, classifier_sha256: str, reader_sha256: str, finished: Path
+) -> TileMap:
     """Return the tile map of a slide, from the folder of finished maps where it was read before.
 
     Args:
@@ -36,12 +39,14 @@ def read(slide: Slide, slide_sha256: str, classifier: Path, classifier_sha256: s
         slide_sha256: Digest of its file.
         classifier: ONNX file of the classifier.
         classifier_sha256: Digest of that file.
+        reader_sha256: Digest of what opens the slide and runs the classifier, and of their libraries.
         finished: Folder of finished maps; a map is added to it whole or not at all.
 
     Raises:
         PreprocessingError: As `read_tiles`.
+        ValueError: The classifier's file is not that of the digest.
     """
-    key = MapKey(slide_sha256, classifier_sha256, slide.mpp, sources_sha256())
+    key = MapKey(slide_sha256, classifier_sha256, slide.mpp, sources_sha256(), reader_sha256)
     known = tile_map.load(key, finished)
     if known is not None:
         return known
@@ -52,8 +57,15 @@ def read(slide: Slide, slide_sha256: str, classifier: Path, classifier_sha256: s
 
 @lru_cache(maxsize=1)
 def _session(classifier: Path, sha256: str) -> OnnxModel:
-    """Return the classifier, loaded once per process and file; the digest tells one content from another."""
-    return OnnxModel(classifier)
+    """Return the classifier, loaded once per process and file, from the very bytes whose digest was compared.
+
+    Raises:
+        ValueError: The file has another digest: it was changed meanwhile. No slide is at fault, and the run ends.
+    """
+    content = classifier.read_bytes()
+    if (found := hashlib.sha256(content).hexdigest()) != sha256:
+        raise ValueError(f"{classifier}: found sha256 {found}, expected {sha256} as at the start; do not change it")
+    return OnnxModel(content)
 
 
 def prepare(images: Mapping[str, TissueMap], row: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:

@@ -8,7 +8,7 @@ limit the likelihood of tiles that lie at a few distances only, as those that to
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import sqrt
 from typing import Any
 
@@ -37,6 +37,7 @@ class Mixture:
         sds_tiles: Their standard deviations.
         log_likelihood: Per tile.
         iterations: Of the EM algorithm.
+        converged: Whether it ended because the likelihood no longer rose, not after the most iterations.
     """
 
     weights: tuple[float, float]
@@ -44,6 +45,7 @@ class Mixture:
     sds_tiles: tuple[float, float]
     log_likelihood: float
     iterations: int
+    converged: bool
 
     def log_odds(self, distance: float) -> float:
         """Return the log odds that a tile at a distance belongs to the nearer component."""
@@ -85,8 +87,9 @@ def distance_cut(tissue: str, distance: Array, count: Array) -> DistanceCut:
     """Cut where a tile, going away from the tumour, becomes likelier to belong to the farther component.
 
     That is the distance between the two means at which the components are equally likely. A tissue without such a
-    distance (tiles at fewer than two distances, or one component likelier than the other at both means) is not split:
-    all its tiles are infiltrating, its distal share is 0 for everyone, and no model can choose it.
+    distance (tiles at fewer than two distances, a mixture that has not converged, or one component likelier than the
+    other at both means) is not split: all its tiles are infiltrating, its distal share is 0 for everyone, and no model
+    can choose it.
 
     Args:
         tissue: Its name.
@@ -98,6 +101,9 @@ def distance_cut(tissue: str, distance: Array, count: Array) -> DistanceCut:
         reason = f"{tiles} tiles at {np.count_nonzero(present)} distances: two are needed"
         return DistanceCut(tissue, tiles, float(FARTHEST_TILES), None, reason)
     mixture = fit_mixture(distance[present], count[present])
+    if not mixture.converged:
+        reason = f"the mixture has not converged after {mixture.iterations} iterations"
+        return DistanceCut(tissue, tiles, float(FARTHEST_TILES), mixture, reason)
     near, far = mixture.means_tiles
     if not mixture.log_odds(near) > 0 > mixture.log_odds(far):
         reason = "one component is likelier than the other at both means"
@@ -127,6 +133,7 @@ def _converge(distance: Array, count: Array, nearer: NDArray[np.bool_]) -> Mixtu
         gain = log_likelihood - mixture.log_likelihood
         mixture = _maximised(distance, count, np.exp(joint - total[:, None]), log_likelihood, iteration)
         if gain < CONVERGED:
+            mixture = replace(mixture, converged=True)
             break
     return mixture if mixture.means_tiles[0] <= mixture.means_tiles[1] else _swapped(mixture)
 
@@ -140,7 +147,7 @@ def _maximised(distance: Array, count: Array, posterior: Array, log_likelihood: 
     variance = (count[:, None] * posterior * (distance[:, None] - mean) ** 2).sum(axis=0) / tiles
     sd = np.maximum(np.sqrt(variance), SMALLEST_SD_TILES)
     weight = tiles / tiles.sum()
-    return Mixture(_pair(weight), _pair(mean), _pair(sd), log_likelihood, iteration)
+    return Mixture(_pair(weight), _pair(mean), _pair(sd), log_likelihood, iteration, converged=False)
 
 
 def _log_joint(distance: Array, mixture: Mixture) -> Array:
@@ -152,7 +159,7 @@ def _log_joint(distance: Array, mixture: Mixture) -> Array:
 
 def _swapped(mixture: Mixture) -> Mixture:
     weights, means, sds = (pair[::-1] for pair in (mixture.weights, mixture.means_tiles, mixture.sds_tiles))
-    return Mixture(weights, means, sds, mixture.log_likelihood, mixture.iterations)
+    return replace(mixture, weights=weights, means_tiles=means, sds_tiles=sds)
 
 
 def _pair(values: Array) -> tuple[float, float]:

@@ -108,12 +108,12 @@ def read_tiles(slide: Slide, classifier: Classifier, *, readers: int = 2) -> Til
 
     tiles = (tile for block in in_order(ready, _blocks(held), readers) for tile in block)
     while batch := list(islice(tiles, BATCH)):
-        found = classifier.run({INPUT: np.stack([tile.pixels for tile in batch])})[OUTPUT].astype(np.float16)
+        found = classifier.run({INPUT: np.stack([tile.pixels for tile in batch])})[OUTPUT]
         if not np.isfinite(found).all():
             raise PreprocessingError("the classifier gave a probability that is not a number")
         row, column = np.array([tile.position for tile in batch]).T
         probability[row, column] = found
-        tissue[row, column] = found.argmax(axis=1)
+        tissue[row, column] = found.argmax(axis=1)  # not of the rounded ones: they tie
     return TileMap(tissue, probability)
 
 

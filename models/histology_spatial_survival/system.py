@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -54,12 +55,14 @@ class HistologySpatialSurvival:
     ) -> None:
         """Train the classifier of tiles, split by slide, and write it as it ships."""
         params = _own(params)
-        tiles, sources = LabelledTiles(pixels, tissue, slide), sources_digest(Path(__file__).parent)
+        tiles, weights = LabelledTiles(pixels, tissue, slide), pretrained_sha256(params.pretrained)
+        origin = f"{tiles.digest()} {sources_digest(Path(__file__).parent)} {weights}"
         with joined() as worker:
-            trainer = Trainer(params, seed, worker, checkpoints, f"{tiles.digest()} {sources}", progress)
+            trainer = Trainer(params, seed, worker, checkpoints, origin, progress)
             fitted = fit_classifier(trainer, tiles, params)
         folder.mkdir(parents=True, exist_ok=True)
-        facts = {**fitted.facts(tiles), "tiles_sha256": tiles.digest(), "params": asdict(params)}
+        started = {**asdict(params), "pretrained": weights}
+        facts = {**fitted.facts(tiles), "tiles_sha256": tiles.digest(), "params": started}
         atomic.write_bytes(folder / WEIGHTS, serialised(fitted.network.state))
         atomic.write_json(folder / FACTS, facts)
         metadata = {"hallmark.tissues": " ".join(TISSUES), "hallmark.tiles_sha256": facts["tiles_sha256"]}
@@ -81,23 +84,20 @@ class HistologySpatialSurvival:
         with joined() as worker:
             fitted = fit_risk(development.inputs, outcome, fold)
             progress.message(f"features of the score: {', '.join(fitted.sof.model.cox.names)}")
-            if worker.leads:
-                self._write(development, params, seed, folder, fitted)
-        for path in checkpoints.glob("tiles*"):
-            path.unlink()
+            if worker.leads:  # the others have joined, and so have done with the checkpoints
+                self._write(development, seed, folder, fitted)
+                for path in checkpoints.glob("tiles*"):
+                    path.unlink()
 
-    def _write(
-        self, development: DevelopmentSet, params: TileTrainingParams, seed: int, folder: Path, fitted: FittedRisk
-    ) -> None:
+    def _write(self, development: DevelopmentSet, seed: int, folder: Path, fitted: FittedRisk) -> None:
         facts = {
             "model": SPEC.name,
             "seed": seed,
             "n": len(development.patient_ids),
-            "events": int(development.follow_up[SPEC.endpoint].event.sum()),
+            "events": fitted.risk_models.models["sof"].events,  # until censored at the end of follow-up
             "sof": fitted.sof.to_dict(),
             "folds": [sof.to_dict() for sof in fitted.folds],
-            "params": asdict(params),
-            "pretrained_sha256": pretrained_sha256(params.pretrained),
+            "params": json.loads((folder / FACTS).read_text(encoding="utf-8"))["params"],
             "sources_sha256": sources_digest(Path(__file__).parent),
         }
         covariates = pd.DataFrame(development.inputs["covariates"].astype(np.float64), columns=list(CRS_FACTORS))

@@ -63,12 +63,15 @@ class MapKey:
         classifier_sha256: Of the ONNX file of the classifier.
         mpp: Micrometres per pixel that the slide was read with; a file that does not say it can be given another.
         reading_sha256: Of the sources between the two; see `reading.sources_sha256`.
+        reader_sha256: Of what opens the slide and runs the classifier, and of the libraries of both; the model does not
+            know them, whoever hands it the slide does.
     """
 
     slide_sha256: str
     classifier_sha256: str
     mpp: float
     reading_sha256: str
+    reader_sha256: str
 
     def digest(self) -> str:
         """Return the sha256 of the key."""

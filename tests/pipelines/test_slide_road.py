@@ -355,6 +355,24 @@ def test_cluster_that_does_not_answer_is_bad_input(
     ]
 
 
+def test_annotations_that_cannot_be_read_cost_no_prediction(artefact: Artefact, sound: Path) -> None:
+    """Missing or changed areas: the prediction is that without them, and the reason stands beside it."""
+    without = predict_cohort(artefact, load_cohort(sound)).set_index("patient_id")
+    annotate(sound, "P0", "P1", "P2")
+    cohort = load_cohort(sound)
+    (sound / "images/P1/annotations.geojson").unlink()
+    with (sound / "images/P2/annotations.geojson").open("a") as areas:
+        areas.write(" ")
+    found = predict_cohort(artefact, cohort).set_index("patient_id")
+
+    columns = ["status", *SPEC.prediction_columns()]
+    pd.testing.assert_frame_equal(found[columns], without[columns])
+    assert found["reason"].isna().tolist() == [True, False, False, True]
+    assert found.loc["P1", "reason"].startswith("images/P1/annotations.geojson: found nothing that can be read")
+    assert found.loc["P2", "reason"].startswith("images/P2/annotations.geojson: found sha256")
+    assert found["tile_tissue"].notna().tolist() == [True, False, False, False]
+
+
 @pytest.fixture
 def development(tmp_path: Path) -> Path:
     """Ten patients, the slides of the first two annotated, and two of the others without tumour."""

@@ -11,8 +11,8 @@ import pytest
 from models.mri_distant_metastasis import SPEC
 from models.system import TrainingParams
 from pipelines.export import identity
-from pipelines.layout import cohort_folder, training_folder
-from pipelines.train import development_set, train
+from pipelines.layout import checkpoint_folder, cohort_folder, training_folder
+from pipelines.train import development_set, scratch_file, train
 from tests.cohorts import set_cell, write_cohort
 from tests.pipelines.repository import copy_plan
 from validation.cohort import load_cohort
@@ -92,3 +92,12 @@ def test_export_before_training_is_bad_input(tmp_path: Path, monkeypatch: pytest
 
     with pytest.raises(InputError, match=f"Run dvc repro train@{MODEL}"):
         identity(MODEL, SPEC)
+
+
+def test_every_process_gathers_tiles_into_a_file_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under torchrun no process truncates the tiles that another one learns from."""
+    alone = scratch_file(MODEL)
+    monkeypatch.setenv("RANK", "1")
+
+    assert alone == checkpoint_folder(MODEL) / "tiles-0.pixels"
+    assert scratch_file(MODEL) == checkpoint_folder(MODEL) / "tiles-1.pixels"

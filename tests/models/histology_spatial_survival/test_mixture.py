@@ -135,6 +135,20 @@ def test_components_that_do_not_part_are_no_split() -> None:
     assert cut.mixture is not None
 
 
+def test_mixture_that_has_not_converged_is_no_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut short, the tissue stays whole with the reason, and the mixture says that it did not converge."""
+    count = counted(two_groups())
+    whole = distance_cut("STR", GRID, count)
+    monkeypatch.setattr("models.histology_spatial_survival.mixture.MAX_ITERATIONS", 3)
+    short = distance_cut("STR", GRID, count)
+
+    assert whole.mixture is not None
+    assert short.mixture is not None
+    assert (whole.mixture.converged, short.mixture.converged) == (True, False)
+    assert (whole.reason, short.reason) == (None, "the mixture has not converged after 3 iterations")
+    assert short.cut_tiles == FARTHEST_TILES
+
+
 def test_two_distances_are_split_between_them() -> None:
     """The smallest case that can be split."""
     cut = distance_cut("DEB", np.array([2.0, 6.0]), np.array([10.0, 10.0]))

@@ -151,6 +151,21 @@ def test_wrong_pixels_are_refused(slide: MemorySlide) -> None:
         read_tiles(Short(slide.picture), MeanColour())
 
 
+def test_most_probable_tissue_is_that_before_rounding(slide: MemorySlide) -> None:
+    """Two probabilities that are one number at half precision: the larger one decides, not the first."""
+
+    class Close(MeanColour):
+        def run(self, inputs: dict[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
+            close = np.array([0, 0.4999, 0, 0, 0.5001, 0, 0], dtype=np.float32)
+            return {OUTPUT: np.tile(close, (len(inputs[INPUT]), 1))}
+
+    found = read_tiles(slide, Close())
+
+    classified = found.tissue != DROPPED
+    assert (found.tissue[classified] == 4).all()
+    assert (found.probability[classified].argmax(axis=1) == 1).all()
+
+
 def test_probability_that_is_no_number_is_refused(slide: MemorySlide) -> None:
     """A broken classifier does not drop tiles in silence."""
 

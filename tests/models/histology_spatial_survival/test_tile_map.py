@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from models.histology_spatial_survival import TISSUES
 from models.histology_spatial_survival.tile_map import DROPPED, MapKey, TileMap, load, save
 
-KEY = MapKey("a" * 64, "b" * 64, 0.25, "c" * 64)
+KEY = MapKey("a" * 64, "b" * 64, 0.25, "c" * 64, "e" * 64)
 
 
 def tile_map(rows: int = 3, columns: int = 4, seed: int = 0) -> TileMap:
@@ -47,10 +47,11 @@ def test_equal_maps_give_equal_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"slide_sha256": "d"}, {"classifier_sha256": "d"}, {"mpp": 0.5}, {"reading_sha256": "d"}]
+    "changes",
+    [{"slide_sha256": "d"}, {"classifier_sha256": "d"}, {"mpp": 0.5}, {"reading_sha256": "d"}, {"reader_sha256": "d"}],
 )
 def test_every_part_of_the_key_counts(tmp_path: Path, changes: dict[str, str]) -> None:
-    """The map of another slide, classifier, resolution or reading is not found, nor taken under its name."""
+    """The map of another slide, classifier, resolution, reading or reader is not found, nor taken under its name."""
     other = replace(KEY, **changes)
     path = save(tile_map(), KEY, tmp_path)
     assert load(other, tmp_path) is None
