@@ -111,7 +111,10 @@ class SlideModel:
             maps = {}
             for image in self._spec.images:
                 path = _path(row, f"{image.name}_path")
-                maps[image.name] = reader.read(path, _sha256(path), mpp_given)
+                try:
+                    maps[image.name] = reader.read(path, _sha256(path), mpp_given)
+                except PreprocessingError as error:
+                    raise PreprocessingError(f"{path}: {error}") from error
             return PreparedPatient(number, self._spec.prepare(maps, cells), None)
         except (InputError, PreprocessingError) as error:
             return PreparedPatient(number, None, str(error))
