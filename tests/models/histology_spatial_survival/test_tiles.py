@@ -151,7 +151,7 @@ def test_momentum_and_optimiser_count(tmp_path: Path) -> None:
         ({"tuning_fraction": 0}, "tuning_fraction: found 0"),
         ({"stain_jitter": 1.5}, r"stain_jitter: found 1\.5"),
         ({"blur": 0.3}, r"blur: found 0\.3"),
-        ({"crop_px": 32}, r"crop_px: found 32; expected 64 to 224"),
+        ({"crop_px": 32}, r"crop_px: found 32, expected 64 to 224"),
         ({"balance": 2.0}, r"balance: found 2\.0"),
     ],
 )
