@@ -310,7 +310,7 @@ def scheduler() -> Iterator[str]:
     """Address of a cluster of two worker processes."""
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, processes=True) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", processes=True) as cluster:
         yield cluster.scheduler_address
 
 

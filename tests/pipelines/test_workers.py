@@ -11,11 +11,6 @@ from pipelines.workers import LOCAL, Workers
 from validation.errors import InputError
 
 
-def square(number: int) -> int:
-    """What the workers do here."""
-    return number**2
-
-
 @pytest.mark.parametrize(
     ("backend", "scheduler", "message"),
     [
@@ -49,7 +44,7 @@ def test_cluster_without_workers_is_bad_input(monkeypatch: pytest.MonkeyPatch) -
     from distributed import LocalCluster
 
     monkeypatch.setattr("pipelines.workers.WORKER_SECONDS", 0.2)
-    with LocalCluster(n_workers=0, dashboard_address=None, processes=False, protocol="tcp") as cluster:
+    with LocalCluster(n_workers=0, dashboard_address=":0", processes=False, protocol="tcp") as cluster:
         address = cluster.scheduler_address
         with pytest.raises(InputError, match=f"found no worker at {address} that answers within 0.2 s"):
             Workers("dask", address).parallel(1)
@@ -57,7 +52,7 @@ def test_cluster_without_workers_is_bad_input(monkeypatch: pytest.MonkeyPatch) -
 
 def test_results_come_in_order_from_processes_of_this_machine() -> None:
     """A generator, in the order of the tasks."""
-    assert list(LOCAL.parallel(2)(delayed(square)(number) for number in range(20))) == [n**2 for n in range(20)]
+    assert list(LOCAL.parallel(2)(delayed(pow)(number, 2) for number in range(20))) == [n**2 for n in range(20)]
 
 
 @pytest.mark.slow
@@ -66,7 +61,7 @@ def test_results_come_in_order_from_a_cluster_of_two() -> None:
     """The same from two Dask workers, found by the address of their scheduler."""
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, processes=True) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", processes=True) as cluster:
         workers = Workers("dask", cluster.scheduler_address)
 
-        assert list(workers.parallel(1)(delayed(square)(number) for number in range(20))) == [n**2 for n in range(20)]
+        assert list(workers.parallel(1)(delayed(pow)(number, 2) for number in range(20))) == [n**2 for n in range(20)]
