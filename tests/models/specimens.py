@@ -155,7 +155,7 @@ def development_set(spec: ModelSpec, n: int | None = None, seed: int = 0) -> Dev
     """Development patients for any model, without any signal; about half have the event, a few are lost early."""
     n = n or PATIENTS.get(spec.name, 40)
     rng = np.random.default_rng(seed)
-    longer = max(spec.horizons_months) / 60  # follow-up reaches the last horizon
+    longer = max(1.0, max(spec.horizons_months) / 60)  # follow-up reaches the last horizon
     event_months, censoring_months = longer * rng.exponential(40.0, n), longer * rng.uniform(30.0, 70.0, n)
     outcome = FollowUp(event_months <= censoring_months, np.minimum(event_months, censoring_months))
     return DevelopmentSet(
