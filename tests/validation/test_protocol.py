@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.validation.specimens import TEXT, protocol
+from validation.descriptive.correlations import Correlations
 from validation.errors import InputError
 from validation.gates import GATES
 from validation.gates.base import Limit
@@ -45,8 +46,8 @@ def test_histology_says_what_its_gates_and_correlations_are_for() -> None:
     assert image["slope60_sof"] == (Limit("between", (0.5, 2.0)), False)
     assert image["oe60_sof"] == (Limit("between", (0.67, 1.5)), False)
     assert not any("withheld" in gate.hazard for gate in plan.gates)
-    assert pearson.kind == "correlations"
-    assert {"sof", "age_years", "metastases", "largest_diameter_cm", "cea_ng_ml"} < set(pearson.predictions)  # type: ignore[attr-defined]
+    assert isinstance(pearson, Correlations)
+    assert {"sof", "age_years", "metastases", "largest_diameter_cm", "cea_ng_ml"} < set(pearson.predictions)
 
 
 def test_digests(tmp_path: Path) -> None:

@@ -364,6 +364,6 @@ def test_content_digest_follows_the_pixels_only(tmp_path: Path) -> None:
 
 def test_tile_and_resolution_are_those_of_the_model() -> None:
     """The judge may not import a model: the grid on which it reads slides is declared twice and must agree."""
-    model = pytest.importorskip("models.histology_spatial_survival")
+    from models import histology_spatial_survival as model
 
     assert (slides.MPP, slides.TILE_PX) == (model.MPP, model.TILE_PX)

@@ -15,6 +15,7 @@ from models.histology_spatial_survival import TISSUES
 from tests.validation.descriptive.specimens_survival import described
 from validation.cohort import BinaryEndpoint, CohortMeta, Endpoint, Period
 from validation.cohort_table import CohortTable
+from validation.descriptive.tile_classification import TileClassification
 from validation.errors import InputError
 from validation.protocol import load_protocol
 from validation.schema import Column, load_schema
@@ -150,10 +151,10 @@ def test_every_analysis_can_be_made(model: str, schema: str) -> None:
 def test_tissues_of_the_protocol_are_those_of_the_classifier() -> None:
     """Both name the outputs of one network: another order would call stroma tumour. All of them get their figures."""
     plan = load_protocol(ROOT / "validation/protocols/histology_spatial_survival.yaml")
-    (tiles,) = (analysis for analysis in plan.analysis.descriptive if analysis.kind == "tile_classification")
+    (tiles,) = (analysis for analysis in plan.analysis.descriptive if isinstance(analysis, TileClassification))
     rows = described(tiles, cohort("histology_spatial_survival", "liver_histology"))["rows"]
 
-    assert tiles.tissues == TISSUES  # type: ignore[attr-defined]
+    assert tiles.tissues == TISSUES
     assert [row["subject"] for row in rows] == ["all tissues", *TISSUES]
     assert all(row["n"] == row["events"] == 40 and row["value"] > 0.8 for row in rows)
 

@@ -95,11 +95,11 @@ def test_few_slides_have_no_interval() -> None:
 )
 def test_area_of_a_tissue_needs_as_many_slides_that_hold_it(holding: int, reason: str | None) -> None:
     """The slides without it say nothing of how the classifier reads it; accuracy rests on all of them."""
-    without = [[1, 2], [0.1, 0.8, 0.1, 0.2, 0.1, 0.7]]
-    held = [[0, 1, 2], [0.2, 0.7, 0.1, *without[1]]]
+    without = ([1, 2], [0.1, 0.8, 0.1, 0.2, 0.1, 0.7])
+    held = ([0, 1, 2], [0.2, 0.7, 0.1, *without[1]])
     slides = [held] * holding + [without] * (59 - holding)
-    slides.append([[1, 2], [0.1, 0.8, 0.1, 0.1, 0.1, 0.8]])  # all others hold a tile that scores as stroma does
-    found = rows(with_tiles(*map(list, zip(*slides, strict=True))))  # type: ignore[arg-type]
+    slides.append(([1, 2], [0.1, 0.8, 0.1, 0.1, 0.1, 0.8]))  # all others hold a tile that scores as stroma does
+    found = rows(with_tiles([tissue for tissue, _ in slides], [probability for _, probability in slides]))
     row = found["auc", "STR"]
 
     assert found["accuracy", "all tissues"]["value"] == pytest.approx(120 / (120 + holding))

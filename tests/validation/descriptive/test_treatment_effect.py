@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,8 +16,8 @@ from validation.estimators.survival.cox_summary import hazard_ratio
 from validation.estimators.survival.interaction import treatment_interaction
 from validation.estimators.survival.log_rank import log_rank
 
-GIVEN = {"endpoint": "os", "treatment": "adjuvant_chemotherapy=yes", "modifier": "lp_a"}
-EFFECT = TreatmentEffect(id="e", **GIVEN, within="tnm_stage=III", horizons_months=(12.0,))  # type: ignore[arg-type]
+GIVEN: dict[str, Any] = {"endpoint": "os", "treatment": "adjuvant_chemotherapy=yes", "modifier": "lp_a"}
+EFFECT = TreatmentEffect(id="e", **GIVEN, within="tnm_stage=III", horizons_months=(12.0,))
 
 
 def test_equals_the_estimators() -> None:
@@ -52,7 +54,7 @@ def test_equals_r() -> None:
         adjuvant_chemotherapy=np.where(data.hormon == 1, "yes", "no"),
         lp_a=np.where(data.pgr >= 20, 1.0, 0.0),
     )
-    result = described(TreatmentEffect(id="e", **GIVEN), specimen(table))  # type: ignore[arg-type]
+    result = described(TreatmentEffect(id="e", **GIVEN), specimen(table))
     ratio = row_of(result, "ratio_of_hazard_ratios")
 
     assert np.log(ratio["value"]) == pytest.approx(list(expected["coef"].values())[2], abs=1e-9)
@@ -92,7 +94,7 @@ def test_group_in_which_all_are_treated() -> None:
     """It has no hazard ratio, and nothing can be said of an interaction; the other group keeps its own."""
     table = patients()
     table.loc[table.lp_a < 0.2, "adjuvant_chemotherapy"] = "yes"
-    result = described(TreatmentEffect(id="e", **GIVEN), specimen(table))  # type: ignore[arg-type]
+    result = described(TreatmentEffect(id="e", **GIVEN), specimen(table))
 
     assert row_of(result, "hazard_ratio", group="lp_a low")["reason"] == "no patient in one of the two groups"
     assert row_of(result, "hazard_ratio", group="lp_a high")["value"] is not None
@@ -106,7 +108,7 @@ def test_an_arm_without_event_leaves_the_test_of_interaction() -> None:
     low, high = table.index[table.lp_a < 0.2], table.index[table.lp_a >= 0.2]
     table.loc[[*low[:9], *high[:40]], "adjuvant_chemotherapy"] = "no"
     table.loc[low[:9], "os_event"] = 0
-    result = described(TreatmentEffect(id="e", **GIVEN), specimen(table))  # type: ignore[arg-type]
+    result = described(TreatmentEffect(id="e", **GIVEN), specimen(table))
     test = row_of(result, "interaction_test")
 
     assert "no finite maximum" in row_of(result, "ratio_of_hazard_ratios")["reason"]
@@ -118,8 +120,8 @@ def test_an_arm_without_event_leaves_the_test_of_interaction() -> None:
 
 def test_nobody_left() -> None:
     """No patient in the part that is looked at, no event, no endpoint: reasons, no figures."""
-    fourth = TreatmentEffect(id="e", **GIVEN, within="tnm_stage=IV")  # type: ignore[arg-type]
-    dfs = TreatmentEffect(id="e", **{**GIVEN, "endpoint": "dfs"})  # type: ignore[arg-type]
+    fourth = TreatmentEffect(id="e", **GIVEN, within="tnm_stage=IV")
+    dfs = TreatmentEffect(id="e", **{**GIVEN, "endpoint": "dfs"})
     alive = described(EFFECT, specimen(patients().assign(os_event=0)))
 
     assert described(fourth, specimen())["reason"].startswith(
@@ -142,4 +144,4 @@ def test_nobody_left() -> None:
 def test_bad_input(changes: dict[str, str], found: str) -> None:
     """Anything but two groups, and unknown names, are one error each."""
     with pytest.raises(InputError, match=found):
-        TreatmentEffect(id="e", **{**GIVEN, **changes}).describe(specimen())  # type: ignore[arg-type]
+        TreatmentEffect(id="e", **{**GIVEN, **changes}).describe(specimen())
