@@ -28,17 +28,19 @@ from pipelines.layout import (
     protocol_file,
     verdict_file,
 )
+from pipelines.locking import lock_protocol
 from pipelines.oracle import against_oracle, oracle_text
 from pipelines.params import Params, load_params
 from pipelines.planted import SLIDES, planted_text, recovered_features
 from registry.artefact import read_artefact
 from registry.errors import Refusal
-from validation.cohort import load_cohort, load_outcomes
+from validation.cohort import load_cohort
 from validation.documents import write_json
 from validation.evaluate import evaluate_cohort
 from validation.evidence import read_evidence
 from validation.protocol import load_protocol
 from validation.report import as_text
+from validation.sealing.opening import open_demonstration
 from validation.verdict import Verdict
 
 MODEL = "mri_distant_metastasis"
@@ -96,7 +98,10 @@ def reproduce() -> tuple[list[tuple[str, float]], int]:
         waiting for DVC's lock.
     """
     steps: list[tuple[str, float]] = []
-    for lanes in (*rounds(load_params()), [EVERYTHING]):
+    for number, lanes in enumerate((*rounds(load_params()), [EVERYTHING])):
+        if number == 1:  # the cohorts are there: from now on nobody changes a plan unseen
+            for architecture in sorted({entry.architecture for entry in load_params().models.values()}):
+                lock_protocol(architecture)
         with ThreadPoolExecutor(len(lanes)) as pool:
             results = list(pool.map(_repro, lanes))
         steps += [step for lane, _ in results for step in lane]
@@ -149,7 +154,7 @@ def paper_sized_verdict(model: str, cohort: str) -> Verdict:
     whole = load_cohort(cohort_folder(cohort))
     part = replace(whole, patients=whole.patients.head(PAPER_N))
     chosen = set(part.patients["patient_id"])
-    predictions, outcomes = pd.read_parquet(predictions_table(model, cohort)), load_outcomes(whole)
+    predictions, outcomes = pd.read_parquet(predictions_table(model, cohort)), open_demonstration(whole)
     on_disk = read_evidence(evidence_file(model, cohort))
     evidence = evaluate_cohort(
         load_protocol(protocol_file(params.model(model).architecture)),

@@ -8,16 +8,24 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.evaluate import write_evidence
-from pipelines.layout import artifact_folder, cohort_folder, description_file, development_file, training_folder
+from pipelines.evidence import evidence_digests, judged, write_documents
+from pipelines.layout import (
+    artifact_folder,
+    cohort_folder,
+    description_file,
+    development_file,
+    protocol_file,
+    training_folder,
+)
 from pipelines.params import load_params
 from pipelines.stage import run_stage
 from registry.artefact import Artefact, read_artefact
-from validation.cohort import Cohort, load_cohort
+from validation.cohort import Cohort, load_cohort, load_outcomes
 from validation.digests import file_sha256
 from validation.documents import read_json
 from validation.errors import InputError
 from validation.evaluate import outputs_by_column
+from validation.protocol import load_protocol
 
 
 def development(model: str) -> None:
@@ -34,8 +42,10 @@ def development(model: str) -> None:
     artefact = read_artefact(artifact_folder(model))
     predictions = out_of_fold_predictions(model, cohort, prediction_columns(artefact))
     digest = file_sha256(training_folder(model) / "scores.parquet")
-    paths = development_file(model), description_file(model, entry.development)
-    write_evidence(entry.architecture, artefact, cohort, predictions, digest, *paths)
+    protocol = load_protocol(protocol_file(entry.architecture))
+    digests = evidence_digests(artefact, cohort, digest, opening=None)
+    documents = judged(protocol, artefact, cohort, predictions, load_outcomes(cohort), digests)
+    write_documents(documents, development_file(model), description_file(model, entry.development))
 
 
 def prediction_columns(artefact: Artefact) -> list[str]:

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipelines.books import read_books
 from pipelines.layout import (
     artifact_folder,
     cohort_report,
     evidence_file,
     independence_file,
     parity_file,
+    predictions_table,
     protocol_file,
     verdict_file,
 )
@@ -74,9 +76,12 @@ def derive_verdict(params: Params, model: str, evidence: Mapping[str, Any] | Non
     documents: dict[str, Mapping[str, Any]] = {
         kind: {cohort: read_json(path) for cohort, path in by_cohort.items()} for kind, by_cohort in paths.items()
     }
+    books = read_books(protocol)
     if evidence is not None:
         documents["evidence"] = evidence
+        books = books.as_if_opened(evidence)
     artefact = read_artefact(artifact_folder(model))
+    tables = {cohort: predictions_table(model, cohort) for cohort in paths["evidence"]}
     return judge(
         protocol,
         model=model,
@@ -84,6 +89,8 @@ def derive_verdict(params: Params, model: str, evidence: Mapping[str, Any] | Non
         development=_development(artefact),
         outputs=compared(artefact),
         parity=read_json(parity_file(model)),
+        custody=books.custody(documents["evidence"], tables),
+        lock_problem=books.problem,
         **documents,
     )
 

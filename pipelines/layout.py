@@ -8,6 +8,8 @@ PARAMS = Path("params.yaml")
 DVC_LOCK = Path("dvc.lock")
 MLFLOW_DATABASE = Path("mlflow.db")
 RELEASES = Path("releases")
+LEDGER = Path("evidence/ledger.jsonl")
+VERDICTS = "evidence/*/verdict.json"
 
 
 def cohort_folder(cohort: str) -> Path:
@@ -108,3 +110,8 @@ def paper_sized_file(model: str) -> Path:
 def protocol_file(architecture: str) -> Path:
     """The pre-specified plan of an architecture."""
     return Path("validation/protocols") / f"{architecture}.yaml"
+
+
+def lock_file(architecture: str) -> Path:
+    """The lock of a plan: what was fixed, for which cohorts."""
+    return Path("validation/protocols") / f"{architecture}.lock.json"

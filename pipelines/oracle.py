@@ -19,11 +19,12 @@ from pipelines.layout import (
 )
 from pipelines.params import load_params
 from registry.artefact import read_artefact
-from validation.cohort import load_cohort, load_outcomes
+from validation.cohort import load_cohort
 from validation.errors import InputError
 from validation.evaluate import evaluate_cohort
-from validation.evidence import read_evidence
+from validation.evidence import GIVEN_DIGESTS, read_evidence
 from validation.protocol import load_protocol
+from validation.sealing.opening import open_demonstration
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,8 @@ def _oracle_estimates(
         artefact.contract,
         folder,
         predictions=predictions.reset_index(),
-        outcomes=load_outcomes(folder),
-        digests=dict.fromkeys(("artifact", "predictions", "outcomes", "patients"), "none: the oracle is no model"),
+        outcomes=open_demonstration(folder),
+        digests=dict.fromkeys(GIVEN_DIGESTS, "none: the oracle is no model"),
     )
     return {entry["id"]: entry for entry in evidence["estimates"]}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from pipelines.gate import derive_verdict
 from pipelines.layout import artifact_folder, verdict_file
 from pipelines.params import Params, load_params
 from pipelines.release import current_verdict
@@ -11,7 +12,11 @@ from registry.artefact import MANIFEST
 from registry.errors import IntegrityError
 from registry.status import Figure, RegistryRow, registered_models
 from validation.digests import file_sha256
+from validation.documents import read_json
 from validation.errors import InputError
+from validation.gates.base import State
+from validation.gates.protocol import ProtocolGate
+from validation.gates.provenance import ProvenanceGate
 
 NOT_REGISTERED = "not registered"
 
@@ -29,6 +34,7 @@ class ModelStatus:
         synthetic: Whether the cohorts behind the verdict are synthetic; None if unknown.
         artefact_sha256: Digest of the artefact; None if unknown.
         figures: One text per cohort: "mri_external: discrimination_survival 0.771 [0.731, 0.806] PASS, ...".
+        problems: Why evidence or verdict on disk may not be used, and what to run; of entries of params.yaml.
     """
 
     model: str
@@ -39,6 +45,7 @@ class ModelStatus:
     synthetic: bool | None
     artefact_sha256: str | None
     figures: tuple[str, ...]
+    problems: tuple[str, ...] = ()
 
 
 def status_values() -> list[ModelStatus]:
@@ -50,7 +57,30 @@ def status_values() -> list[ModelStatus]:
     params = load_params()
     rows = registered_models()
     entries = [model for model in params.models if _is_new(model, [row for row in rows if row.model == model])]
-    return [_registered(row) for row in rows] + [_unregistered(params, model) for model in entries]
+    values = [_registered(row) for row in rows] + [_unregistered(params, model) for model in entries]
+    last = {value.model: position for position, value in enumerate(values)}
+    for model in params.models:
+        values[last[model]] = replace(values[last[model]], problems=_problems(params, model))
+    return values
+
+
+def _problems(params: Params, model: str) -> tuple[str, ...]:
+    """Say why what is on disk of a model may not be used, and what to run; nothing of one that was not exported."""
+    if not (artifact_folder(model) / MANIFEST).is_file():
+        return (f"not exported yet: dvc repro gate@{model}",)
+    try:
+        verdict = derive_verdict(params, model)
+    except (InputError, IntegrityError) as error:
+        return (str(error),)
+    problems = [
+        f"{result.answer.cohort or 'plan'}: {result.answer.reason}"
+        + (f": dvc repro evaluate@{model}-{result.answer.cohort}" if result.answer.state is State.FAIL else "")
+        for result in verdict.gates
+        if result.spec.kind in (ProvenanceGate.kind, ProtocolGate.kind) and result.answer.state is not State.PASS
+    ]
+    if verdict.to_dict() != read_json(verdict_file(model)):
+        problems.append(f"verdict.json is not what the evidence says now: dvc repro gate@{model}")
+    return tuple(dict.fromkeys(problems))
 
 
 def _is_new(model: str, rows: list[RegistryRow]) -> bool:
@@ -120,4 +150,5 @@ def status_table(values: list[ModelStatus]) -> str:
     for value, cells in zip(values, lines, strict=True):
         text.append("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
         text.extend(f"    {figures}" for figures in value.figures)
+        text.extend(f"    NOT USABLE {problem}" for problem in value.problems)
     return "\n".join(text)

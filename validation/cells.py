@@ -25,6 +25,7 @@ from validation.findings import Finding
 from validation.schema import Column
 
 PATIENT = "patient_id"
+SEALED_ENDING = ".sealed"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,15}(\.0*)?", re.ASCII)
 _DATE = re.compile(r"(19|20)\d\d-\d\d-\d\d", re.ASCII)
@@ -89,10 +90,27 @@ def read_table(folder: Path, name: str) -> TextTable:
         content = (folder / name).read_bytes()
     except OSError as error:
         raise InputError(where, f"a file that cannot be read ({error.strerror})", "a table", "Add it.") from error
+    return parse_table(where, name, content)
+
+
+def parse_table(where: str, name: str, content: bytes) -> TextTable:
+    """Read a csv or parquet table from its bytes.
+
+    Args:
+        where: Cohort and name, for messages.
+        name: Path of the table in the cohort folder; its ending is the format.
+        content: Its bytes.
+
+    Raises:
+        InputError: As `read_table`.
+    """
     if name.endswith(".parquet"):
         return _parquet_table(where, name, content)
     if name.endswith(".csv"):
         return _csv_table(where, name, content)
+    if name.endswith(SEALED_ENDING):
+        remedy = "Only an evaluation by a locked protocol opens them: hallmark evaluate MODEL COHORT."
+        raise InputError(where, "sealed outcomes", "a table that may be read", remedy)
     raise InputError(where, f"the ending {Path(name).suffix!r}", ".csv or .parquet", _EXPORT)
 
 

@@ -17,11 +17,13 @@ from typing import Any
 import pandas as pd
 
 from validation.cells import PATIENT, TypedTable
-from validation.cohort import META, CohortMeta, id_findings, outcome_columns, read_meta, read_outcomes, read_patients
+from validation.cohort import META, CohortMeta, outcome_columns, read_meta, read_outcomes, read_patients
 from validation.digests import file_sha256
 from validation.findings import Check, Finding, as_error
 from validation.image_checks import ImageFile, PatientImages, check_patient, demanded
-from validation.schema import CohortSchema, TableSchema, load_schema
+from validation.outcome_checks import check_outcomes, check_reading
+from validation.schema import CohortSchema, load_schema
+from validation.sealing.seal import Sealed, read_sealed
 from validation.tables import check_table
 
 Progress = Callable[[int, int], None]
@@ -103,12 +105,15 @@ def check_cohort(folder: Path, progress: Progress | None = None) -> CohortReport
     """
     meta = read_meta(folder)
     schema = load_schema(meta.schema)
-    patients, outcomes = read_patients(folder, meta), read_outcomes(folder, meta)
-    for table in (patients, outcomes):
-        if nameless := [finding for finding in table.missing if finding.column == PATIENT]:
-            raise as_error(nameless, meta.name)
+    patients = read_patients(folder, meta)
+    table = read_sealed(folder / meta.tables["outcomes"]) if meta.sealed else read_outcomes(folder, meta)
+    _require_ids(meta, patients, table)
     stream = _check_images(folder, schema, patients)
-    checks = _check_tables(meta, schema, patients, outcomes)
+    if isinstance(table, Sealed):
+        outcomes = _sealed_outcomes(meta, patients, table)
+    else:
+        outcomes = _Outcomes(check_outcomes(table, schema, _ids(patients)), table.extra, table.text.sha256)
+    checks = [*_check_patients(meta, schema, patients), *outcomes.checks]
     images = []
     for done, result in enumerate(stream, start=1):
         images.append(result)
@@ -116,14 +121,14 @@ def check_cohort(folder: Path, progress: Progress | None = None) -> CohortReport
             progress(done, len(patients.text.rows))
     digests = {
         "patients": patients.text.sha256,
-        "outcomes": outcomes.text.sha256,
+        "outcomes": outcomes.sha256,
         "cohort_yaml": file_sha256(folder / META),
     }
     return CohortReport(
         meta=meta,
         n=len(patients.text.rows),
         checks=(*checks, *_image_checks(schema, patients, images), _unique_images(schema, patients, images)),
-        extra_columns={"patients": list(patients.extra), "outcomes": list(outcomes.extra)},
+        extra_columns={"patients": list(patients.extra), "outcomes": list(outcomes.extra_columns)},
         digests=digests,
         observed=_observed([file for result in images for file in result.files]),
         manifest=_manifest(schema, patients, images),
@@ -142,24 +147,49 @@ def _check_images(folder: Path, schema: CohortSchema, patients: TypedTable) -> I
     return results
 
 
-def _check_tables(meta: CohortMeta, schema: CohortSchema, patients: TypedTable, outcomes: TypedTable) -> list[Check]:
-    ids = tuple(record[PATIENT] for record in patients.text.records)
-    sealed = outcome_columns(patients, schema)
-    return [
-        *_reading_checks(patients, schema.patients),
-        Check("patients.no_outcomes", "no outcome in the patients table", len(patients.text.header), tuple(sealed)),
-        *check_table(patients, schema.patients, {"centres": list(meta.centres)}),
-        *_reading_checks(outcomes, schema.outcomes),
-        Check("outcomes.ids", "exactly the ids of the patients table", len(ids), tuple(id_findings(outcomes, ids))),
-        *check_table(outcomes, schema.outcomes, {"patients": len(ids)}),
+@dataclass(frozen=True)
+class _Outcomes:
+    """What is known of an outcomes table."""
+
+    checks: list[Check]
+    extra_columns: tuple[str, ...]
+    sha256: str
+
+
+def _sealed_outcomes(meta: CohortMeta, patients: TypedTable, sealed: Sealed) -> _Outcomes:
+    """Report the suite that sealed outcomes passed, and whether the seal is about these patients; opens nothing."""
+    header, file = sealed.header, meta.tables["outcomes"]
+    stated = {"cohort": header.cohort, "patients table": header.patients_sha256, "n": header.n}
+    at_hand = {"cohort": meta.name, "patients table": patients.text.sha256, "n": len(patients.text.rows)}
+    remedy = "Seal the outcomes again, with the patients table at hand."
+    findings = [
+        Finding(file, None, None, None, f"{what} {stated[what]}", f"{value}, as at hand", remedy)
+        for what, value in at_hand.items()
+        if stated[what] != value
     ]
+    seal = Check("outcomes.seal", "sealed outcomes of exactly these patients", header.n, tuple(findings))
+    passed = [Check(check["id"], check["what"], check["evaluated"], ()) for check in header.checks]
+    return _Outcomes([seal, *passed], header.extra_columns, sealed.sha256)
 
 
-def _reading_checks(table: TypedTable, schema: TableSchema) -> list[Check]:
-    cells = len(table.text.rows) * len(table.columns)
+def _ids(patients: TypedTable) -> tuple[str, ...]:
+    return tuple(record[PATIENT] for record in patients.text.records)
+
+
+def _require_ids(meta: CohortMeta, *tables: TypedTable | Sealed) -> None:
+    """Refuse tables without ids; sealed ones had them."""
+    for table in tables:
+        missing = () if isinstance(table, Sealed) else table.missing
+        if nameless := [finding for finding in missing if finding.column == PATIENT]:
+            raise as_error(nameless, meta.name)
+
+
+def _check_patients(meta: CohortMeta, schema: CohortSchema, patients: TypedTable) -> list[Check]:
+    misplaced = outcome_columns(patients, schema)
     return [
-        Check(f"{schema.name}.columns", "every column of the schema", len(schema.columns), table.missing),
-        Check(f"{schema.name}.cells", "every cell written as its column demands", cells, table.unreadable),
+        *check_reading(patients, schema.patients),
+        Check("patients.no_outcomes", "no outcome in the patients table", len(patients.text.header), tuple(misplaced)),
+        *check_table(patients, schema.patients, {"centres": list(meta.centres)}),
     ]
 
 

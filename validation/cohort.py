@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from validation.cells import PATIENT, TextTable, TypedTable, convert, read_table, rule_findings
+from validation.cells import PATIENT, SEALED_ENDING, TextTable, TypedTable, convert, read_table, rule_findings
+from validation.digests import file_sha256
 from validation.documents import read_yaml, require_keys
 from validation.errors import InputError
 from validation.findings import Finding, as_error
@@ -119,6 +120,11 @@ class CohortMeta:
     synthetic: bool
     tables: Mapping[str, str]
 
+    @property
+    def sealed(self) -> bool:
+        """Whether the outcomes are sealed."""
+        return self.tables["outcomes"].endswith(SEALED_ENDING)
+
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
@@ -141,8 +147,16 @@ def read_meta(folder: Path) -> CohortMeta:
     Raises:
         InputError: A key is missing, unknown or has an inadmissible value.
     """
+    return meta_from(read_yaml(folder / META), folder)
+
+
+def meta_from(document: dict[str, Any], folder: Path) -> CohortMeta:
+    """Return the content of `cohort.yaml` as it has to be in a folder, which need not be there yet.
+
+    Raises:
+        InputError: As `read_meta`.
+    """
     where = str(folder / META)
-    document = read_yaml(folder / META)
     require_keys(document, _KEYS, where)
     schema = load_schema(document["schema"])
     _one_of(f"{where} key name", document["name"], (folder.absolute().name,))
@@ -262,6 +276,20 @@ def load_cohort(folder: Path) -> Cohort:
     return Cohort(folder, meta, table.frame.reset_index(drop=True))
 
 
+def cohort_digests(folder: Path, meta: CohortMeta) -> dict[str, str]:
+    """Return the digests by which a lock knows a cohort; its images are known by the patients table.
+
+    Raises:
+        InputError: A table cannot be read.
+    """
+    files = {"cohort_yaml": META, **meta.tables}
+    try:
+        return {name: file_sha256(folder / file) for name, file in files.items()}
+    except OSError as error:
+        where, remedy = str(error.filename), "Restore the cohort: dvc pull, or dvc repro check."
+        raise InputError(where, f"a file that cannot be read ({error.strerror})", "the cohort", remedy) from error
+
+
 def endpoint_in_months(meta: CohortMeta, name: str) -> Endpoint:
     """Return an endpoint with time, in months.
 
@@ -283,12 +311,21 @@ def binary_endpoint(meta: CohortMeta, name: str) -> BinaryEndpoint | None:
 
 
 def load_outcomes(cohort: Cohort) -> pd.DataFrame:
-    """Load the outcomes of a cohort, in the order of its patients.
+    """Load outcomes that lie open, in the order of the cohort's patients.
 
     Raises:
-        InputError: As `load_cohort`; or the ids are not exactly those of the patients table.
+        InputError: As `load_cohort`; the ids are not exactly those of the patients table; or the outcomes are sealed:
+            `validation.sealing.opening` opens them.
     """
-    table = read_outcomes(cohort.folder, cohort.meta)
+    return outcomes_of(cohort, read_outcomes(cohort.folder, cohort.meta))
+
+
+def outcomes_of(cohort: Cohort, table: TypedTable) -> pd.DataFrame:
+    """Return an outcomes table in the order of the cohort's patients.
+
+    Raises:
+        InputError: Something is wrong with the table, or its ids are not exactly those of the patients table.
+    """
     findings = table_findings(table) or id_findings(table, tuple(cohort.patients[PATIENT]))
     if findings:
         raise as_error(findings, cohort.meta.name)

@@ -168,7 +168,7 @@ def evaluate_cohort(
     *,
     predictions: pd.DataFrame,
     outcomes: pd.DataFrame,
-    digests: Mapping[str, str],
+    digests: Mapping[str, str | None],
 ) -> dict[str, Any]:
     """Estimate what the protocol declares on one cohort.
 
@@ -181,7 +181,8 @@ def evaluate_cohort(
         cohort: The cohort, for its patients and its endpoint.
         predictions: One row per patient: patient_id, status, reason, missing_covariates and the predictions.
         outcomes: One row per patient: patient_id and the columns of the endpoint, times in months.
-        digests: sha256 by name: artifact, predictions, outcomes, patients.
+        digests: sha256 by name, see `validation.evidence.GIVEN_DIGESTS`; `opening` is the id of an entry in the ledger,
+            None where outcomes lie open.
 
     Returns:
         The evidence, plain JSON values; see `validation.evidence`.
@@ -210,7 +211,7 @@ def describe_cohort(
     *,
     predictions: pd.DataFrame,
     outcomes: pd.DataFrame,
-    digests: Mapping[str, str],
+    digests: Mapping[str, str | None],
 ) -> dict[str, Any]:
     """Analyse one cohort as the protocol declares under `descriptive`: what is shown and no gate looks at.
 

@@ -18,7 +18,8 @@ REMEDY = "Evaluate the model again; evidence is never edited."
 ABOUT = frozenset(("schema", "model", "architecture", "cohort", "role", "synthetic", "endpoint"))
 _KEYS = ABOUT | frozenset(("patients", "estimates", "curves", "digests"))
 _PATIENT_KEYS = frozenset(("declared", "predicted", "failed", "with_missing_covariates"))
-_DIGEST_KEYS = frozenset(("artifact", "predictions", "outcomes", "patients", "analysis"))
+GIVEN_DIGESTS = ("artifact", "predictions", "cohort_yaml", "patients", "outcomes", "judge", "opening")
+_DIGEST_KEYS = frozenset((*GIVEN_DIGESTS, "analysis"))
 _ENTRY_KEYS = frozenset(("id", "estimator", "prediction", "endpoint", "value", "n", "events"))
 _DEFINED_KEYS = _ENTRY_KEYS | frozenset(
     ("lower", "upper", "level", "method", "scale", "horizon", "group", "standard_error", "p_value")

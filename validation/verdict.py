@@ -9,7 +9,8 @@ from typing import Any
 from validation.documents import document_sha256, require_keys
 from validation.errors import InputError
 from validation.gates import GATES
-from validation.gates.base import Case, Document, Gate, GateResult, GateSpec, State
+from validation.gates.base import Case, Custody, Document, Gate, GateResult, GateSpec, State
+from validation.gates.protocol import ProtocolGate
 from validation.gates.provenance import ProvenanceGate
 from validation.protocol import Protocol
 
@@ -26,9 +27,9 @@ class Verdict:
     Attributes:
         model: Name of the model.
         synthetic: Whether any cohort behind it is synthetic.
-        gates: One result per gate and cohort: provenance first, then in the order of the protocol.
-        digests: What was judged: artifact, protocol_gates, analysis, parity, and by cohort evidence, cohorts and
-            independence; null where a document was missing.
+        gates: One result per gate and cohort: provenance and protocol first, then in the order of the protocol.
+        digests: What was judged: artifact, protocol_gates, analysis, parity, and by cohort evidence, cohorts,
+            independence and openings (line of the ledger and its hash); null where a document was missing.
     """
 
     model: str
@@ -101,8 +102,14 @@ def _digests(protocol: Protocol, case: Case) -> dict[str, Any]:
         "evidence": {cohort: _sha256(case.evidence.get(cohort)) for cohort in case.external},
         "cohorts": {cohort: _sha256(report) for cohort, report in case.cohort_checks.items()},
         "independence": {cohort: _sha256(case.independence.get(cohort)) for cohort in case.external},
+        "openings": {cohort: _opening(case.custody.get(cohort)) for cohort in case.external},
         "parity": _sha256(case.parity),
     }
+
+
+def _opening(custody: Custody | None) -> dict[str, Any] | None:
+    known = custody is not None and custody.line is not None
+    return {"line": custody.line, "hash": custody.line_hash} if custody and known else None
 
 
 def judge(
@@ -116,6 +123,8 @@ def judge(
     cohort_checks: Mapping[str, Document | None],
     independence: Mapping[str, Document | None],
     parity: Document | None,
+    custody: Mapping[str, Custody],
+    lock_problem: str | None,
 ) -> Verdict:
     """Answer every gate of the protocol on every cohort it looks at.
 
@@ -132,6 +141,8 @@ def judge(
         cohort_checks: Per external cohort and for the development cohort.
         independence: Per external cohort.
         parity: Parity record of the model.
+        custody: Per external cohort, how the outcomes behind its evidence were opened.
+        lock_problem: Why protocol, lock and ledger do not hold together; None if they do.
 
     Returns:
         The verdict. Its digests are those of the files, if these were written by `validation.evidence.write_json`.
@@ -149,9 +160,14 @@ def judge(
         cohort_checks=cohort_checks,
         independence=independence,
         parity=parity,
+        custody=custody,
+        lock_problem=lock_problem,
     )
-    provenance: tuple[Gate, GateSpec] = (ProvenanceGate(), ProvenanceGate.spec)
-    plan = [provenance, *((GATES[spec.kind], spec) for spec in protocol.gates)]
+    always: list[tuple[Gate, GateSpec]] = [
+        (ProvenanceGate(), ProvenanceGate.spec),
+        (ProtocolGate(), ProtocolGate.spec),
+    ]
+    plan = [*always, *((GATES[spec.kind], spec) for spec in protocol.gates)]
     results = tuple(GateResult(spec, answer) for gate, spec in plan for answer in gate.judge(spec, case))
     documents = [*evidence.values(), *cohort_checks.values()]
     synthetic = any(bool(document.get("synthetic")) for document in documents if document is not None)

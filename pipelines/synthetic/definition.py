@@ -13,6 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.synthetic.survival import Hazard
+from validation.sealing.seal import SEALED
+
+PATIENTS, OUTCOMES = "patients.csv", "outcomes.csv"
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,11 @@ class CohortDefinition:
     note: str = ""
 
     @property
+    def sealed(self) -> bool:
+        """Whether the outcomes are sealed: those of every cohort but those that models learn from."""
+        return self.role != "development"
+
+    @property
     def centres(self) -> list[str]:
         """Centres in the order of the sites."""
         return list(dict.fromkeys(site.centre for site in self.sites))
@@ -190,5 +198,5 @@ class CohortDefinition:
             "licence": "Apache-2.0, as the repository.",
             "provenance": f"{provenance} {self.note}".strip(),
             "synthetic": True,
-            "tables": {"patients": "patients.csv", "outcomes": "outcomes.csv"},
+            "tables": {"patients": PATIENTS, "outcomes": SEALED if self.sealed else OUTCOMES},
         }

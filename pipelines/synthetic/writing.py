@@ -9,10 +9,13 @@ import pandas as pd
 import yaml
 
 from pipelines.progress import LineProgress
-from pipelines.synthetic.definition import CohortDefinition, Disease, Patient
+from pipelines.synthetic.definition import OUTCOMES, PATIENTS, CohortDefinition, Disease, Patient
 from pipelines.synthetic.simulation import simulate
 from pipelines.writing import whole_file, whole_folder
+from validation.cohort import meta_from, read_patients
 from validation.digests import file_sha256
+from validation.sealing.keys import demo_key
+from validation.sealing.seal import seal_table
 
 
 def write_cohort(
@@ -20,7 +23,8 @@ def write_cohort(
 ) -> None:
     """Write a synthetic cohort to `folder` and its oracle to `oracle_path`, each whole or not at all.
 
-    The same definition, scale and seed give the same bytes, whatever the number of processes.
+    The same definition, scale and seed give the same bytes, whatever the number of processes. Outcomes of internal and
+    external cohorts are sealed with the published key before anything is written.
 
     Args:
         definition: The cohort.
@@ -37,14 +41,20 @@ def write_cohort(
     with whole_folder(folder.absolute()) as temporary:  # a reused worker process may stand in another folder
         images = _render_all(definition, cohort.renderings, list(cohort.patients["patient_id"]), temporary, jobs)
         patients = pd.concat([cohort.patients, images], axis=1)
-        patients.to_csv(temporary / "patients.csv", index=False, lineterminator="\n")
-        cohort.outcomes.to_csv(temporary / "outcomes.csv", index=False, lineterminator="\n")
+        patients.to_csv(temporary / PATIENTS, index=False, lineterminator="\n")
+        outcomes = cohort.outcomes.to_csv(index=False, lineterminator="\n").encode()
         provenance = (
             f"Simulated by pipelines/synthetic (mechanism.md) with seed {seed}, {scale:g} times the "
             f"{definition.published_n} patients of {definition.disease.source}."
         )
-        text = yaml.safe_dump(definition.meta(provenance), sort_keys=False, allow_unicode=True, width=100)
+        document = definition.meta(provenance)
+        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
         (temporary / "cohort.yaml").write_text(text, encoding="utf-8")
+        table = document["tables"]["outcomes"]
+        if definition.sealed:
+            meta = meta_from(document, folder)
+            outcomes = seal_table(meta, read_patients(temporary, meta), OUTCOMES, outcomes, demo_key())
+        (temporary / table).write_bytes(outcomes)
     with whole_file(oracle_path) as path:
         cohort.oracle.to_parquet(path, index=False)
 

@@ -232,6 +232,23 @@ Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Custody:
+    """How outcomes were opened for the evidence on one cohort, as lock and ledger at hand tell.
+
+    Attributes:
+        problem: Why the evidence may not be used; None if it may.
+        amended: What says that the gates were changed after the outcomes were opened; None if they were not.
+        line: Number of its line in the ledger; None where there is none.
+        line_hash: Hash of the line.
+    """
+
+    problem: str | None
+    amended: str | None = None
+    line: int | None = None
+    line_hash: str | None = None
+
+
+@dataclass(frozen=True)
 class Case:
     """Everything that is judged: what is demanded, and the documents in evidence (None where one is missing).
 
@@ -248,6 +265,8 @@ class Case:
         cohort_checks: Per external and development cohort, the report of the data checks.
         independence: Per external cohort, what it shares with the development cohort.
         parity: Difference between torch and ONNX Runtime.
+        custody: Per external cohort, how its outcomes were opened.
+        lock_problem: Why the protocol is not the locked one, or the ledger not whole; None if both are.
     """
 
     model: str
@@ -262,6 +281,8 @@ class Case:
     cohort_checks: Mapping[str, Document | None]
     independence: Mapping[str, Document | None]
     parity: Document | None
+    custody: Mapping[str, Custody]
+    lock_problem: str | None
 
     @property
     def checked_development(self) -> tuple[str, ...]:

@@ -28,7 +28,8 @@ def evidence_problem(case: Case, cohort: str) -> str | None:
     for name, digest in {"artifact": case.artifact_digest, "analysis": case.estimates_digest, **checked}.items():
         if evidence["digests"][name] != digest:
             return f"stale: it is about {name} {_short(evidence['digests'][name])}, not {_short(digest)}"
-    return None
+    custody = case.custody.get(cohort)
+    return custody.problem if custody else f"nothing is known of how the outcomes of {cohort} were opened"
 
 
 def checked_tables(case: Case, cohort: str) -> dict[str, str] | None:
