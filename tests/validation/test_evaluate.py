@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from tests.reference import from_r, gbsg
+from tests.validation.specimens import DECLARED, IMAGES, RULES, SAID
 from validation.cohort import BinaryEndpoint, Cohort, CohortMeta, Endpoint, Period
 from validation.descriptive.document import whole
 from validation.documents import encode
@@ -20,23 +21,22 @@ from validation.evaluate import describe_cohort, evaluate_cohort
 from validation.evidence import check_evidence
 from validation.protocol import Protocol, load_protocol
 
-PLAN = """
+PLAN = f"""
 model: mri_distant_metastasis
 version: 1
 intended_use: Test.
 analysis:
   endpoint: rfs
-  level: 0.95
-  cohorts: {external: [gbsg]}
+{DECLARED}  cohorts: {{external: [gbsg]}}
   estimates:
-    - {id: c, estimator: harrell_c, prediction: lp}
-    - {id: auc, estimator: auc, prediction: lp, horizon_months: 36}
-    - {id: slope, estimator: calibration_slope, prediction: lp}
-    - {id: oe, estimator: oe_ratio, prediction: risk_36m, horizon_months: 36}
-    - {id: km, estimator: kaplan_meier_by_cutoff, prediction: lp, horizon_months: 36}
+    - {{id: c, estimator: harrell_c, prediction: lp}}
+    - {{id: auc, estimator: auc, prediction: lp, horizon_months: 36}}
+    - {{id: slope, estimator: calibration_slope, prediction: lp}}
+    - {{id: oe, estimator: oe_ratio, prediction: risk_36m, horizon_months: 36}}
+    - {{id: km, estimator: kaplan_meier_by_cutoff, prediction: lp, horizon_months: 36}}
 gates:
-  - {id: c, kind: discrimination, estimate: c, above: 0.6, minimum_events: 50, blocking: true, hazard: H, source: S}
-"""
+  - {{id: c, kind: discrimination, estimate: c, above: 0.6, minimum_events: 50, blocking: true, {SAID}}}
+{IMAGES}{RULES}"""
 CONTRACT = {
     "model": "mri_challenger",
     "architecture": "mri_distant_metastasis",
