@@ -156,7 +156,7 @@ def _present(architecture: str) -> _Present:
         if not meta.sealed:
             remedy = f"Seal them: hallmark cohort seal {folder}"
             raise InputError(f"{folder}/cohort.yaml", "outcomes that lie open", f"tables.outcomes: {SEALED}", remedy)
-        check_follow_up(protocol, name, read_sealed(folder / meta.tables["outcomes"]).header.longest_follow_up_months)
+        check_follow_up(protocol, read_sealed(folder / meta.tables["outcomes"]).header.longest_follow_up_months, name)
         cohorts[name], synthetic[name] = cohort_digests(folder, meta), meta.synthetic
     return _Present(protocol, plan, plan_digests(protocol, plan), cohorts, synthetic)
 

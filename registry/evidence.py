@@ -13,7 +13,7 @@ from registry.names import NAME
 from validation.digests import file_sha256
 from validation.documents import document_sha256
 from validation.errors import InputError
-from validation.evidence import read_evidence
+from validation.evidence import OF_GROUP, read_evidence
 from validation.gates.base import State
 from validation.verdict import Verdict
 
@@ -46,13 +46,16 @@ class Judged:
         return document_sha256(self.verdict.to_dict())
 
     def metrics(self) -> dict[str, float]:
-        """Estimates with their limits as flat figures: "external/mri_external/c_nomogram", "..._lower", "..._upper"."""
+        """Estimates with their limits as flat figures: "external/mri_external/c_nomogram", "..._lower", "..._upper".
+
+        Those of subgroups stay in the evidence: MLflow takes no name like "c_nomogram@sex=female".
+        """
         return {
             f"{content['role']}/{cohort}/{estimate['id']}{suffix}": float(estimate[key])
             for cohort, content in self.cohorts.items()
             for estimate in content["estimates"]
             for key, suffix in (("value", ""), ("lower", "_lower"), ("upper", "_upper"))
-            if estimate.get(key) is not None
+            if estimate.get(key) is not None and OF_GROUP not in estimate["id"]
         }
 
 

@@ -32,9 +32,9 @@ class Block:
                     key, f"unknown key {key}", f"one of {', '.join(sorted(keys))}", "Remove or respell it."
                 )
 
-    def error(self, key: str | int, found: str, expected: str, remedy: str = "Correct the protocol.") -> InputError:
-        """Return an error that names file, line and key, and the id of the mapping if it has one."""
-        path = (*self.path, key) if key != "" else self.path
+    def error(self, key: str | Keys, found: str, expected: str, remedy: str = "Correct the protocol.") -> InputError:
+        """Return an error that names file, line and key (or path of keys), and the id of the mapping if it has one."""
+        path = (*self.path, *((key,) if isinstance(key, str) else key)) if key != "" else self.path
         where = ".".join(str(part) for part in path) or "the file"
         return InputError(f"{self.file} line {_line(self.file, path)} key {where}{self.named}", found, expected, remedy)
 
@@ -47,6 +47,13 @@ class Block:
         if wrong_bool or not isinstance(value, kind) or (isinstance(value, str) and not value.strip()):
             found = "nothing" if value is None else repr(value)
             raise self.error(key if key in self.value else "", f"{key}: {found}", f"{key}: {expected}")
+        return value
+
+    def text(self, key: str, expected: str, at_least: int = 1) -> str:
+        """Return a text on one line, which has some characters at least where it must justify something."""
+        value: str = " ".join(self.take(key, str, expected).split())
+        if len(value) < at_least:
+            raise self.error(key, repr(value), f"{expected}, in at least {at_least} characters")
         return value
 
     def name(self, key: str) -> str:
@@ -87,10 +94,17 @@ class Block:
         return float(value)
 
     def unique(self, key: str, names: Sequence[str]) -> None:
-        """Refuse a name given twice."""
+        """Refuse a name given twice in a list, whose entries are the names or bear them."""
         for position, name in enumerate(names):
             if name in names[:position]:
-                raise self.error(key, f"{name} given twice", "every name once")
+                raise self.error((key, position), f"{name} given twice", "every name once")
+
+    def whole(self, key: str, low: int, expected: str) -> int:
+        """Return a whole number that is not below a bound."""
+        value: int = self.take(key, int, expected)
+        if value < low:
+            raise self.error(key, repr(value), expected)
+        return value
 
     def number(self, key: str, low: float, high: float) -> float:
         """Return a finite number strictly between two bounds."""

@@ -46,9 +46,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(str(path), "bytes that are not UTF-8", "UTF-8 text", "Save the file as UTF-8.") from error
     except yaml.YAMLError as error:
         found = "text that is not YAML: " + " ".join(str(error).split())
-        raise InputError(str(path), found, "a YAML mapping", "Correct the line named.") from error
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        where = str(path) if mark is None else f"{path} line {mark.line + 1}"
+        raise InputError(where, found, "a YAML mapping", "Correct the line named.") from error
     if not isinstance(document, dict):
-        raise InputError(str(path), f"a {type(document).__name__}", "a YAML mapping", "Write `key: value` lines.")
+        found = "nothing" if document is None else f"a {type(document).__name__}"
+        raise InputError(f"{path} line 1", found, "a YAML mapping", "Write `key: value` lines.")
     return document
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from validation.cohort_table import TILE_PROBABILITY, TILE_TISSUE, CohortTable
 from validation.descriptive.document import check_description, compact
+from validation.descriptive.parts import nobody_in, of_unknown, part_name
 from validation.errors import InputError
 from validation.estimators.catalogue.entry import BinarySample, Settings, SurvivalSample
 from validation.estimators.estimate import UndefinedEstimate
-from validation.evidence import SCHEMA, check_evidence
+from validation.estimators.samples import Bools
+from validation.evidence import OF_GROUP, SCHEMA, check_evidence
 from validation.outcomes import outcome_of
-from validation.protocol import EstimateSpec, Protocol
+from validation.protocol import EstimateSpec, Protocol, SubgroupSpec
 from validation.schema import load_schema
 
 if TYPE_CHECKING:
@@ -77,16 +79,22 @@ def _tiles(predictions: pd.DataFrame) -> pd.DataFrame | None:
 
 @dataclass(frozen=True, eq=False)
 class _Question:
-    """An estimate to make: the sample, or why there is none; what an undefined one would have rested on; who is out."""
+    """An estimate to make: the sample, or why there is none; what an undefined one would have rested on; who is out.
+
+    `group` names the part of the cohort, "sex=female"; None for the whole.
+    """
 
     spec: EstimateSpec
     sample: SurvivalSample | BinarySample | UndefinedEstimate
     n: int
     events: int
     note: str = ""
+    group: str | None = None
 
 
-def _question(spec: EstimateSpec, cohort: CohortTable) -> _Question:
+def _question(spec: EstimateSpec, whole: CohortTable, chosen: Bools | None = None) -> _Question:
+    """Ask for an estimate on a cohort, or on the patients of a mask, shape (n,)."""
+    cohort = whole if chosen is None else whole.part(chosen)
     try:
         outcome = outcome_of(cohort, spec.endpoint)
     except UndefinedEstimate as undefined:
@@ -96,14 +104,70 @@ def _question(spec: EstimateSpec, cohort: CohortTable) -> _Question:
         found = f"{spec.endpoint}, {kinds[outcome.time is None]}"
         raise InputError(where, found, f"{kinds[spec.binary]}, as the protocol says", "Correct either.")
     settings = Settings(cohort.level, spec.horizon_months, cutoff=cohort.cutoffs.get(spec.prediction))
-    prediction = cohort.as_estimators_take_it(spec.prediction, spec.entry.of)
-    sample = outcome.sample(prediction, settings)
+    prediction = whole.as_estimators_take_it(spec.prediction, spec.entry.of)  # of a part, values might look like a risk
+    sample = outcome.sample(prediction if chosen is None else prediction[chosen], settings)
     return _Question(spec, sample, *outcome.counts(spec.horizon_months), outcome.note)
+
+
+def _subgroup_questions(subgroup: SubgroupSpec, specs: Sequence[EstimateSpec], cohort: CohortTable) -> list[_Question]:
+    """Ask for estimates in every group of every grouping of a subgroup."""
+    questions = []
+    for text in subgroup.by:
+        try:
+            groups = cohort.groups(text)
+        except UndefinedEstimate as undefined:
+            questions += [_Question(spec, undefined, 0, 0, group=text) for spec in specs]
+            continue
+        note = of_unknown(groups, text)
+        for label in groups.labels:
+            for spec in specs:
+                question = _question(spec, cohort, groups.members(label))
+                sample = _too_small(question, label, subgroup.minimum_events or 0) or question.sample
+                named = part_name(text, label, "=")
+                questions.append(replace(question, sample=sample, group=named, note=question.note + note))
+    return questions
+
+
+def _too_small(question: _Question, label: str, minimum: int) -> UndefinedEstimate | None:
+    """Return why a group has no estimate; None if it may have one."""
+    if isinstance(question.sample, UndefinedEstimate):
+        return None
+    if not question.n:
+        return nobody_in(label)
+    if question.events < minimum:
+        return UndefinedEstimate(
+            f"{question.events} events, fewer than the {minimum} asked for in a group", too_few=True
+        )
+    return None
+
+
+def _questions(protocol: Protocol, cohort: CohortTable) -> list[_Question]:
+    """Ask for every estimate of the protocol on the cohort, then for those in its subgroups."""
+    analysis = protocol.analysis
+    specs = {spec.id: spec for spec in analysis.estimates}
+    questions = [_question(spec, cohort) for spec in analysis.estimates]
+    for subgroup in analysis.subgroups:
+        questions += _subgroup_questions(subgroup, [specs[name] for name in subgroup.estimates], cohort)
+    return questions
+
+
+def _check_groupings(protocol: Protocol, cohort: CohortTable) -> None:
+    """Refuse a grouping of which the cohort knows nothing, before anything is computed."""
+    for subgroup in protocol.analysis.subgroups:
+        for text in subgroup.by:
+            try:
+                cohort.groups(text)
+            except UndefinedEstimate:
+                continue  # its estimates will say so
+            except InputError as error:
+                where = f"{protocol.file} subgroup {subgroup.id} key by ({error.where})"
+                raise InputError(where, error.found, error.expected, error.remedy) from error
 
 
 def _measure(question: _Question) -> dict[str, Any]:
     spec = question.spec
-    named = {"id": spec.id, "estimator": spec.estimator, "prediction": spec.prediction, "endpoint": spec.endpoint}
+    name = spec.id if question.group is None else f"{spec.id}{OF_GROUP}{question.group}"
+    named = {"id": name, "estimator": spec.estimator, "prediction": spec.prediction, "endpoint": spec.endpoint}
     try:
         if isinstance(question.sample, UndefinedEstimate):
             raise question.sample
@@ -119,6 +183,7 @@ def _measure(question: _Question) -> dict[str, Any]:
         }
     else:
         measured["method"] += question.note
+        measured["group"] = question.group or measured["group"]
     return {**named, **measured}
 
 
@@ -126,7 +191,7 @@ def _curves(questions: list[_Question]) -> dict[str, Any]:
     curves: dict[str, Any] = {}
     for question in questions:
         curve = question.spec.entry.curve
-        if curve is not None and not isinstance(question.sample, UndefinedEstimate):
+        if curve is not None and question.group is None and not isinstance(question.sample, UndefinedEstimate):
             try:
                 curves[question.spec.id] = curve(question.sample)
             except UndefinedEstimate as undefined:
@@ -173,7 +238,8 @@ def evaluate_cohort(
     """Estimate what the protocol declares on one cohort.
 
     Patients without prediction are counted and listed with their reason; estimates rest on the others. An estimate that
-    the data cannot define is there all the same, its value null, with the reason.
+    the data cannot define is there all the same, its value null, with the reason. Estimates in a subgroup follow those
+    on the whole cohort, as "c@sex=female".
 
     Args:
         protocol: The plan.
@@ -192,7 +258,8 @@ def evaluate_cohort(
             contract belongs to another architecture.
     """
     table, about = _examined(protocol, contract, cohort, predictions, outcomes)
-    questions = [_question(spec, table) for spec in protocol.analysis.estimates]
+    _check_groupings(protocol, table)
+    questions = _questions(protocol, table)
     evidence = {
         **about,
         "endpoint": protocol.analysis.endpoint,

@@ -14,6 +14,8 @@ from validation.estimators.catalogue.entry import ANY
 from validation.estimators.estimate import Scale
 
 SCHEMA = 1
+OF_GROUP = "@"
+"""Between the id of an estimate and the part of the cohort that it is about."""
 REMEDY = "Evaluate the model again; evidence is never edited."
 ABOUT = frozenset(("schema", "model", "architecture", "cohort", "role", "synthetic", "endpoint"))
 _KEYS = ABOUT | frozenset(("patients", "estimates", "curves", "digests"))
@@ -117,6 +119,10 @@ def _check_entry(entry: Any, where: str, predicted: int) -> None:
     if not entry["events"] <= entry["n"] <= predicted:
         found = f"{entry['events']} events among {entry['n']} of {predicted} predicted patients"
         raise InputError(where, found, "parts no larger than the whole", REMEDY)
+    _, of_group, group = entry["id"].partition(OF_GROUP)
+    if of_group and (not group or (not undefined and entry["group"] != group)):
+        found = f"{entry['id']} with group {entry.get('group')!r}"
+        raise InputError(f"{where} key group", found, "the group that the id names", REMEDY)
     if not undefined:
         require_interval(entry, BOUNDS.get(entry["estimator"], ANY), where)
 

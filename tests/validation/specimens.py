@@ -16,28 +16,40 @@ ARTIFACT, TABLES = "a" * 64, {"patients": "b" * 64, "outcomes": "c" * 64}
 TRAINED_ON = {"cohort": DEVELOPMENT, **{f"{table}_sha256": digest for table, digest in TABLES.items()}}
 OUTPUTS = ("lp", "risk")
 
-TEXT = """
+DECLARED = """  horizons_months: [36]
+  follow_up_months: 60
+  level: 0.95
+  analysis_set: intention_to_diagnose
+  seed: 7
+  subgroups: []
+"""
+SAID = "hazard: The wrong are treated., source: Made up for the tests."
+IMAGES = f"  - {{id: images, kind: image_failures, at_most: 0.05, blocking: true, {SAID}}}\n"
+RULES = """multiplicity: {rule: intersection_union, reason: Every gate must pass.}
+repeated_use: {alpha_per_opening: 0.025, alpha_budget: 0.5, reason: Made up for the tests.}
+"""
+
+TEXT = f"""
 model: mri_distant_metastasis
 version: 1
 intended_use: Test.
 analysis:
   endpoint: dmfs
-  level: 0.95
-  cohorts:
+{DECLARED}  cohorts:
     external: [mri_external, mri_second]
   estimates:
-    - {id: c, estimator: harrell_c, prediction: lp}
-    - {id: slope, estimator: calibration_slope, prediction: lp, horizon_months: 36}
-    - {id: oe, estimator: oe_ratio, prediction: risk_36m, horizon_months: 36}
+    - {{id: c, estimator: harrell_c, prediction: lp}}
+    - {{id: slope, estimator: calibration_slope, prediction: lp, horizon_months: 36}}
+    - {{id: oe, estimator: oe_ratio, prediction: risk_36m, horizon_months: 36}}
 gates:
-  - {id: concordance, kind: discrimination, estimate: c, above: 0.65, minimum_events: 50, blocking: true, SAID}
-  - {id: slope, kind: calibration, estimate: slope, between: [0.7, 1.4], minimum_events: 50, blocking: true, SAID}
-  - {id: in_the_large, kind: calibration, estimate: oe, between: [0.67, 1.5], minimum_events: 50, blocking: false, SAID}
-  - {id: checks, kind: data, blocking: true, SAID}
-  - {id: independence, kind: independence, blocking: true, SAID}
-  - {id: images, kind: image_failures, at_most: 0.05, blocking: true, SAID}
-  - {id: parity, kind: onnx_parity, at_most: 0.0001, blocking: true, SAID}
-""".replace("SAID", "hazard: H, source: S")
+  - {{id: concordance, kind: discrimination, estimate: c, above: 0.65, minimum_events: 50, blocking: true, {SAID}}}
+  - {{id: slope, kind: calibration, estimate: slope, between: [0.7, 1.4], minimum_events: 50, blocking: true, {SAID}}}
+  - {{id: in_the_large, kind: calibration, estimate: oe, between: [0.67, 1.5], minimum_events: 50,
+     blocking: false, {SAID}}}
+  - {{id: checks, kind: data, blocking: true, {SAID}}}
+  - {{id: independence, kind: independence, blocking: true, {SAID}}}
+{IMAGES}  - {{id: parity, kind: onnx_parity, at_most: 0.0001, blocking: true, {SAID}}}
+{RULES}"""
 
 
 def protocol(folder: Path, *replacements: tuple[str, str]) -> Protocol:

@@ -13,11 +13,11 @@ from validation.errors import InputError
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"a: 1\nb: 2\na: 3\n", "key 'a' given twice.*line 3"),
+        (b"a: 1\nb: 2\na: 3\n", "yaml line 3: .*key 'a' given twice"),
         (b"a: {x: 1, x: 2}\n", "key 'x' given twice"),
         (b"a: [1\n", "text that is not YAML.*line 2"),
         (b"- a\n", "found a list"),
-        (b"", "found a NoneType"),
+        (b"", "line 1: found nothing"),
         (b"a: \xe9\n", "not UTF-8"),
     ],
 )

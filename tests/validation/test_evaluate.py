@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from tests.reference import from_r, gbsg
+from tests.validation.specimens import DECLARED, IMAGES, RULES, SAID
 from validation.cohort import BinaryEndpoint, Cohort, CohortMeta, Endpoint, Period
 from validation.descriptive.document import whole
 from validation.documents import encode
@@ -20,23 +21,22 @@ from validation.evaluate import describe_cohort, evaluate_cohort
 from validation.evidence import check_evidence
 from validation.protocol import Protocol, load_protocol
 
-PLAN = """
+PLAN = f"""
 model: mri_distant_metastasis
 version: 1
 intended_use: Test.
 analysis:
   endpoint: rfs
-  level: 0.95
-  cohorts: {external: [gbsg]}
+{DECLARED}  cohorts: {{external: [gbsg]}}
   estimates:
-    - {id: c, estimator: harrell_c, prediction: lp}
-    - {id: auc, estimator: auc, prediction: lp, horizon_months: 36}
-    - {id: slope, estimator: calibration_slope, prediction: lp}
-    - {id: oe, estimator: oe_ratio, prediction: risk_36m, horizon_months: 36}
-    - {id: km, estimator: kaplan_meier_by_cutoff, prediction: lp, horizon_months: 36}
+    - {{id: c, estimator: harrell_c, prediction: lp}}
+    - {{id: auc, estimator: auc, prediction: lp, horizon_months: 36}}
+    - {{id: slope, estimator: calibration_slope, prediction: lp}}
+    - {{id: oe, estimator: oe_ratio, prediction: risk_36m, horizon_months: 36}}
+    - {{id: km, estimator: kaplan_meier_by_cutoff, prediction: lp, horizon_months: 36}}
 gates:
-  - {id: c, kind: discrimination, estimate: c, above: 0.6, minimum_events: 50, blocking: true, hazard: H, source: S}
-"""
+  - {{id: c, kind: discrimination, estimate: c, above: 0.6, minimum_events: 50, blocking: true, {SAID}}}
+{IMAGES}{RULES}"""
 CONTRACT = {
     "model": "mri_challenger",
     "architecture": "mri_distant_metastasis",
@@ -359,3 +359,70 @@ def test_named_tiles_of_failed_slides_count(tmp_path: Path, count: int) -> None:
     assert (row["quantity"], row["n"], row["value"]) == ("accuracy", 40, pytest.approx(74 / 80))
     assert row["method"].endswith(f"; 80 tiles; {min(count, 40)} slides without prediction")
     assert tile_rows(tmp_path, table.sample(frac=1, random_state=1)) == row
+
+
+SUBGROUPS = """  subgroups:
+    - id: patients
+      by: [sex, age_years>=60]
+      role: descriptive
+      estimates: [c, oe]
+      minimum_events: 20
+      reason: Asked for of every model.
+    - {id: early, by: [early], role: descriptive, estimates: [c], reason: An endpoint that may be unknown.}
+"""
+
+
+def with_patients(sex: np.ndarray[Any, Any], age_years: float = 50.0) -> Cohort:
+    """The cohort with these covariates."""
+    given = cohort()
+    return replace(given, patients=given.patients.assign(sex=sex, age_years=age_years))
+
+
+def in_subgroups(folder: Path, given: Cohort, by: str = "[sex, age_years>=60]") -> dict[str, dict[str, Any]]:
+    """Estimates by id, of a plan that also asks for them in parts of the cohort."""
+    path = folder / "plan.yaml"
+    text = PLAN.replace("  subgroups: []\n", SUBGROUPS).replace("[sex, age_years>=60]", by)
+    path.write_text(text.replace("endpoint: rfs", "endpoint: rfs\n  binary_endpoints: [early]"), encoding="utf-8")
+    return {entry["id"]: entry for entry in assessed(load_protocol(path), cohort=given)["estimates"]}
+
+
+def test_estimates_in_subgroups_are_those_of_the_patients_alone(tmp_path: Path, plan: Protocol) -> None:
+    """In every group each estimate is what a cohort of nobody else would give; who has no group is counted."""
+    sex = np.where(np.arange(len(gbsg())) % 3 == 0, "male", "female").astype(object)
+    sex[:7] = None
+    whole = in_subgroups(tmp_path, with_patients(sex))
+    for label in ("female", "male"):
+        kept = sex == label
+        alone = assessed(
+            plan,
+            cohort=replace(cohort(), patients=cohort().patients[kept]),
+            predictions=predictions()[kept],
+            outcomes=outcomes()[kept[::-1]],
+        )
+        for name, place in (("c", 0), ("oe", 3)):
+            entry, expected = dict(whole[f"{name}@sex={label}"]), alone["estimates"][place]
+            assert entry.pop("group") == f"sex={label}"
+            assert entry.pop("method") == f"{expected['method']}; 7 patients of unknown sex left out"
+            assert entry == {**{k: v for k, v in expected.items() if k not in ("group", "method")}, "id": entry["id"]}
+
+
+def test_subgroups_that_define_nothing_say_why(tmp_path: Path) -> None:
+    """Nobody in a group, too few events in it, and an endpoint that the cohort never recorded."""
+    sex = np.full(len(gbsg()), "female", dtype=object)
+    sex[:10] = "male"
+    whole = in_subgroups(tmp_path, with_patients(sex))
+    reasons = {name: (entry["reason"], entry["too_few"]) for name, entry in whole.items() if entry["value"] is None}
+
+    assert reasons["c@age_years >= 60"] == ("no patient with age_years >= 60", True)
+    assert reasons["c@early"] == ("the cohort has no endpoint early", False)
+    events = whole["c@sex=male"]["events"]
+    assert 0 < events < 20
+    assert reasons["c@sex=male"] == (f"{events} events, fewer than the 20 asked for in a group", True)
+    assert whole["c@sex=female"]["value"] is not None
+
+
+def test_refuses_a_grouping_that_cannot_be(tmp_path: Path) -> None:
+    """A column that the schema does not have, before anything is computed."""
+    expected = r"plan\.yaml subgroup patients key by \(protocol of gbsg\): found no column colour"
+    with pytest.raises(InputError, match=expected):
+        in_subgroups(tmp_path, with_patients(np.full(len(gbsg()), "male", dtype=object)), by="[colour]")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.validation.specimens import evidence, protocol, spoilt
+from tests.validation.specimens import evidence, protocol, spoilt, undefined
 from validation.digests import file_sha256
 from validation.documents import document_sha256, encode, read_json, write_json
 from validation.errors import InputError
@@ -90,3 +90,21 @@ def test_refuses_other_evidence(tmp_path: Path, path: tuple[str | int, ...], val
     """Every key must be there, nothing else, numbers finite, patients adding up."""
     with pytest.raises(InputError, match=reason):
         check_evidence(spoilt(evidence(protocol(tmp_path)), *path, value=value), "evidence.json")
+
+
+@pytest.mark.parametrize(("name", "group"), [("c@sex=male", "sex=female"), ("c@sex=male", None), ("c@", "")])
+def test_refuses_a_group_that_the_id_does_not_name(tmp_path: Path, name: str, group: str | None) -> None:
+    """What is said of one part of a cohort must not be read as said of another."""
+    sound = evidence(protocol(tmp_path))
+    entry = {**sound["estimates"][0], "id": name, "group": group}
+    with pytest.raises(InputError, match="expected the group that the id names"):
+        check_evidence(spoilt(sound, "estimates", 0, value=entry), "evidence")
+
+
+def test_takes_estimates_of_groups(tmp_path: Path) -> None:
+    """Defined with its group, or undefined with a reason."""
+    sound = evidence(protocol(tmp_path))
+    part = {**sound["estimates"][0], "id": "c@sex=male", "group": "sex=male"}
+    nobody = undefined("c@sex=female", "nobody", True, 0)
+
+    check_evidence({**sound, "estimates": [*sound["estimates"], part, nobody]}, "evidence")

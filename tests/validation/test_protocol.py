@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
-from tests.validation.specimens import TEXT, protocol
+from tests.validation.specimens import SAID, TEXT, protocol
+from validation.descriptive.calibration import CalibrationCurves
 from validation.descriptive.correlations import Correlations
 from validation.errors import InputError
 from validation.gates import GATES
 from validation.gates.base import Limit
-from validation.protocol import load_protocol
+from validation.protocol import check_follow_up, load_protocol
 
 SHIPPED = Path(__file__).parents[2] / "validation" / "protocols"
+SOUND = Path(__file__).with_name("sound_protocol.yaml")
 
 
 def test_reads(tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ def test_digests(tmp_path: Path) -> None:
     plan = protocol(tmp_path)
     commented = protocol(tmp_path, ("version: 1", "version: 1 # first"))
     limit = protocol(tmp_path, ("above: 0.65", "above: 0.66"))
-    level = protocol(tmp_path, ("level: 0.95", "level: 0.9"))
+    level = protocol(tmp_path, ("level: 0.95", "level: 0.9"), ("opening: 0.025", "opening: 0.05"))
     cohort = protocol(tmp_path, ("[mri_external, mri_second]", "[mri_external, mri_second, mri_third]"))
 
     assert commented == plan
@@ -85,78 +86,91 @@ def test_binary_endpoints(tmp_path: Path) -> None:
     assert plan.analysis.estimates[0].endpoint == "dmfs"
 
 
+def test_reads_every_block() -> None:
+    """The sound protocol of the wrong ones: margins, rule, alpha, subgroups and the analysis set."""
+    plan = load_protocol(SOUND)
+
+    assert (plan.analysis.horizons_months, plan.analysis.follow_up_months) == ((12.0, 36.0), 60.0)
+    assert (plan.analysis.analysis_set, plan.analysis.seed) == ("intention_to_diagnose", 7)
+    assert [(s.id, s.by, s.role, s.minimum_events) for s in plan.analysis.subgroups] == [
+        ("patients", ("sex", "age_years>=60"), "descriptive", 10)
+    ]
+    assert plan.margins is not None
+    assert (plan.margins.estimate, plan.margins.original.margin, plan.margins.last_release.margin) == ("c", 0.05, 0.05)
+    assert plan.multiplicity.rule == "intersection_union"
+    assert (plan.repeated_use.alpha_per_opening, plan.repeated_use.alpha_budget) == (0.025, 0.5)
+
+
+def test_margins_are_optional(tmp_path: Path) -> None:
+    """A first release has nothing to be compared with."""
+    assert protocol(tmp_path).margins is None
+
+
+def test_the_digest_of_the_whole_covers_every_block(tmp_path: Path) -> None:
+    """What neither `analysis` nor `gates` holds changes it too; comments do not."""
+    plan = protocol(tmp_path)
+
+    assert protocol(tmp_path, ("version: 1", "version: 1 # first")).digest == plan.digest
+    for change in (
+        ("alpha_budget: 0.5", "alpha_budget: 0.4"),
+        ("Every gate must pass.", "Every single gate must pass."),
+    ):
+        changed = protocol(tmp_path, change)
+        assert changed.digest != plan.digest
+        assert (changed.analysis, changed.gates_digest) == (plan.analysis, plan.gates_digest)
+
+
+def test_an_analysis_without_seed_inherits_the_protocols(tmp_path: Path) -> None:
+    """One that names its own keeps it."""
+    asked = "kind: calibration_curve, endpoint: dmfs, predictions: [risk_36m], horizons_months: [36]"
+    entries = f"  descriptive:\n    - {{id: inherits, {asked}}}\n    - {{id: own, {asked}, seed: 99}}\n"
+    plan = protocol(tmp_path, ("gates:\n", f"{entries}gates:\n"))
+
+    assert [analysis.seed for analysis in plan.analysis.descriptive if isinstance(analysis, CalibrationCurves)] == [
+        7,
+        99,
+    ]
+
+
+def test_gates_on_the_pooled_estimate_and_on_a_cohort(tmp_path: Path) -> None:
+    """Limits that no value meets together may stand where they look at different figures."""
+    slope = "- {id: slope, kind: calibration"
+    other = slope.replace("id: slope", "id: other") + ", cohort: pooled, estimate: slope, between: [1.5, 2.0], "
+    plan = protocol(tmp_path, (f"  {slope}", f"  {other}minimum_events: 9, blocking: false, {SAID}}}\n  {slope}"))
+
+    assert [gate.cohort for gate in plan.gates][:3] == [None, "pooled", None]
+
+
 @pytest.mark.parametrize(
-    ("old", "new", "line", "reason"),
+    ("one", "other", "expected"),
     [
-        ("version: 1", "version: 1\nversions: 2", 4, "unknown key versions"),
-        ("version: 1", "version: one", 3, "version: 'one'"),
-        ("endpoint: dmfs", "endpoint: dmfs\n  binary_endpoints: [dmfs]", 7, "dmfs given twice"),
-        ("endpoint: dmfs", "endpoint: dmfs\n  other_endpoints: [os, dmfs]", 7, "dmfs given twice"),
-        ("prediction: lp}", "prediction: lp, endpoint: os}", 11, "undeclared endpoint os; expected one of dmfs"),
-        ("endpoint: dmfs", "endpoint: dmfs\n  binary_endpoints: response", 7, "a list of endpoints without time"),
-        ("endpoint: dmfs", "endpoint: dmfs\n  binary_endpoints: [a, a]", 7, "a given twice"),
-        ("prediction: lp}", "prediction: lp, endpoint: 7}", 11, "endpoint: 7"),
-        ("intended_use: Test.", "", 2, "intended_use: nothing"),
-        ("level: 0.95", "level: 95", 7, "between 0.5 and 1"),
-        ("level: 0.95", "levels: 0.95", 7, "unknown key levels"),
-        ("[mri_external, mri_second]", "[]", 9, "a list of cohorts: at least one name"),
-        ("[mri_external, mri_second]", "[mri_external, mri_external]", 9, "mri_external given twice"),
-        (
-            "estimator: harrell_c",
-            "estimator: harrel_c",
-            11,
-            "unknown estimator harrel_c of dmfs; expected one of harrell_c",
-        ),
-        ("id: c,", "id: slope,", 10, "slope given twice"),
-        ("horizon_months: 36}\n    - {id: oe", "horizon_months: 0}\n    - {id: oe", 12, "found 0; expected a number"),
-        ("risk_36m, horizon_months: 36", "risk_36m", 13, "horizon_months: nothing"),
-        ("kind: discrimination", "kind: discriminaton", 15, "unknown kind discriminaton"),
-        ("estimate: c,", "estimate: d,", 15, "no estimate d in the analysis; expected one of c, slope, oe"),
-        ("estimate: c,", "estimate: oe,", 15, "oe, a oe_ratio; expected an estimate of discrimination"),
-        ("above: 0.65", "above: 1.65", 15, "a number between 0 and 1"),
-        ("above: 0.65", "above: 1e-1", 15, "above: '1e-1'"),
-        ("above: 0.65", "below: 0.65", 15, "exactly one of above"),
-        ("above: 0.65", "above: 0.65, below: 0.9", 15, "exactly one of above"),
-        ("above: 0.65, ", "", 15, "exactly one of above"),
-        ("[0.7, 1.4]", "[1.4, 0.7]", 16, "ascending"),
-        ("[0.67, 1.5]", "[0, 1.5]", 17, "ascending, between 0 and inf"),
-        ("[0.7, 1.4]", "[0.7]", 16, "ascending"),
-        ("estimate: c, above: 0.65, minimum_events: 50", "estimate: c, above: 0.65", 15, "minimum_events: nothing"),
-        ("above: 0.65, minimum_events: 50", "above: 0.65, minimum_events: 0", 15, "at least 1"),
-        ("kind: data,", "kind: data, minimum_events: 5,", 18, "minimum_events in a gate of kind data"),
-        ("kind: data,", "kind: data, at_most: 5,", 18, "no limit for this kind"),
-        ("kind: data,", "kind: data, cohort: mri_third,", 18, "undeclared cohort mri_third"),
-        ("kind: data, blocking: true", "kind: data, blocking: yes please", 18, "blocking: 'yes please'"),
-        ("kind: data, blocking: true, hazard: H", "kind: data, blocking: true, hazard: ''", 18, "hazard: ''"),
-        ("id: checks", "id: slope", 14, "slope given twice"),
-        ("at_most: 0.05", "at_most: 5", 20, "a number between 0 and 1"),
-        ("at_most: 0.0001", "at_most: .nan", 21, "found nan"),
+        (Limit("above", (0.6,)), Limit("above", (0.7,)), True),
+        (Limit("above", (0.7,)), Limit("below", (0.6,)), False),
+        (Limit("above", (0.7,)), Limit("below", (0.7,)), False),
+        (Limit("at_most", (0.7,)), Limit("between", (0.7, 0.9)), True),
+        (Limit("below", (0.7,)), Limit("between", (0.7, 0.9)), False),
+        (Limit("between", (0.5, 1.0)), Limit("between", (1.0, 2.0)), True),
+        (Limit("between", (0.5, 0.9)), Limit("between", (1.0, 2.0)), False),
     ],
 )
-def test_refuses(tmp_path: Path, old: str, new: str, line: int, reason: str) -> None:
-    """The message names the line and what is wrong with it."""
-    with pytest.raises(InputError, match=re.escape(reason)) as caught:
-        protocol(tmp_path, (old, new))
-
-    assert f"protocol.yaml line {line} key" in str(caught.value)
+def test_limits_that_some_value_meets(one: Limit, other: Limit, expected: bool) -> None:
+    """Strict limits share no end, closed ones do; the order does not matter."""
+    assert one.compatible(other) is expected
+    assert other.compatible(one) is expected
 
 
-def test_refuses_a_protocol_that_demands_nothing(tmp_path: Path) -> None:
-    """Without a blocking gate everything would pass."""
-    with pytest.raises(InputError, match="no blocking gate"):
-        protocol(tmp_path, ("blocking: true", "blocking: false"))
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [("", "mapping"), ("- 1", "mapping"), ("a: [", "YAML"), ("model: a\nmodel: b", "given twice")],
-)
-def test_refuses_what_is_no_protocol(tmp_path: Path, text: str, reason: str) -> None:
-    """Another document, broken YAML and a key given twice are bad input."""
-    path = tmp_path / "protocol.yaml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=reason):
-        load_protocol(path)
+def test_follow_up_of_a_cohort(tmp_path: Path) -> None:
+    """A horizon beyond what was recorded is refused at the estimate's line; an endpoint never recorded is not asked."""
+    plan = protocol(tmp_path)
+    check_follow_up(plan, {"dmfs": 36.0}, "mri_second")
+    check_follow_up(plan, {"os": 1.0}, "mri_second")
+    line = next(n for n, text in enumerate(TEXT.splitlines(), 1) if "id: slope, estimator" in text)
+    expected = (
+        rf"protocol\.yaml line {line} key analysis\.estimates\.1\.horizon_months: found the horizon 36 of slope"
+        r" \(dmfs\); expected none beyond 35\.9 months, the longest follow-up of mri_second"
+    )
+    with pytest.raises(InputError, match=expected):
+        check_follow_up(plan, {"dmfs": 35.9}, "mri_second")
 
 
 def test_refuses_a_missing_file(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from validation.estimators.survival.interaction import in_cell_without_event
 from validation.outcomes import left_out
 
 
-def part_name(text: str, label: str) -> str:
+def part_name(text: str, label: str, between: str = " ") -> str:
     """Return the label of a group with the column that made it: "sex male", "lp_mdls high", "age_years >= 60"."""
-    return f"{text} {label}" if re.fullmatch(r"\w+", text) else label
+    return f"{text}{between}{label}" if re.fullmatch(r"\w+", text) else label
 
 
 def of_unknown(groups: Groups, text: str) -> str:

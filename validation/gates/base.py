@@ -13,6 +13,8 @@ from validation.estimators.intervals import inside, on_scale
 
 Side = Literal["above", "below", "between", "at_most"]
 SIDES: tuple[Side, ...] = ("above", "below", "between", "at_most")
+POOLED = "pooled"
+"""What a gate names as its cohort that looks at the summary over all external cohorts."""
 
 
 class State(StrEnum):
@@ -44,6 +46,23 @@ class Limit:
             "below": value < first,
             "between": first <= value <= last,
             "at_most": value <= first,
+        }[self.side]
+
+    def compatible(self, other: Limit) -> bool:
+        """Whether some value meets both limits."""
+        low = max(self._range[0], other._range[0])
+        high = min(self._range[1], other._range[1])
+        return low < high or (low == high and self._good(low) and other._good(low))
+
+    @property
+    def _range(self) -> tuple[float, float]:
+        """Ends of the good values."""
+        first, last = self.values[0], self.values[-1]
+        return {
+            "above": (first, math.inf),
+            "below": (-math.inf, first),
+            "between": (first, last),
+            "at_most": (-math.inf, first),
         }[self.side]
 
     def state(self, lower: float, upper: float) -> State:
@@ -94,7 +113,7 @@ class GateSpec:
         limit: What is demanded, for gates with a limit.
         estimate: Id of the estimate it looks at, for gates on estimates.
         minimum_events: With fewer events the answer is INCONCLUSIVE, for gates on estimates.
-        cohort: The only cohort it looks at; all declared external cohorts if None.
+        cohort: The only cohort it looks at, or `POOLED`; every declared external cohort if None.
     """
 
     id: str

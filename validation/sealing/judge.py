@@ -23,7 +23,7 @@ SOURCES = (  # what `evaluate` depends on in dvc.yaml, but for lock, seal and le
     "outcome_checks.py",
     "outcomes.py",
     "paths.py",
-    "protocol.py",
+    "protocol",
     "schema.py",
     "schemas",
     "tables.py",

@@ -32,7 +32,7 @@ TIMED = "endpoint: dmfs, by: sex"
 
 
 def declared(folder: Path, entry: str) -> None:
-    """Read a protocol that declares one analysis, of id `asked`, in line 17, its horizons in line 18."""
+    """Read a protocol that declares one analysis, of id `asked`, in line 22, its horizons in line 18."""
     text = "endpoint: dmfs\n  other_endpoints: [os]\n  binary_endpoints: [response]"
     analysis = f"  descriptive:\n    - {{id: asked, {entry}}}\ngates:"
     protocol(folder, ("endpoint: dmfs", text), ("gates:", analysis))
@@ -41,84 +41,84 @@ def declared(folder: Path, entry: str) -> None:
 @pytest.mark.parametrize(
     ("entry", "line", "key", "reason"),
     [
-        (f"kind: kaplan_meier, {TIMED},\n       horizons_months: [12, -36]", 18, "horizons_months", "-36"),
-        (f"kind: kaplan_meier, {TIMED},\n       horizons_months: [0]", 18, "horizons_months", "positive numbers"),
-        (f"kind: kaplan_meier, {TIMED},\n       horizons_months: [.nan]", 18, "horizons_months", "a finite number"),
-        (f"kind: kaplan_meier, {TIMED},\n       horizons_months: [12, 36, 12.0]", 18, "horizons_months", "once"),
-        ("kind: roc, endpoint: dmfs, predictions: [lp],\n       horizon_months: -1", 18, "horizon_months", "positive"),
+        (f"kind: kaplan_meier, {TIMED},\n       horizons_months: [12, -36]", 23, "horizons_months", "-36"),
+        (f"kind: kaplan_meier, {TIMED},\n       horizons_months: [0]", 23, "horizons_months", "positive numbers"),
+        (f"kind: kaplan_meier, {TIMED},\n       horizons_months: [.nan]", 23, "horizons_months", "a finite number"),
+        (f"kind: kaplan_meier, {TIMED},\n       horizons_months: [12, 36, 12.0]", 23, "horizons_months", "once"),
+        ("kind: roc, endpoint: dmfs, predictions: [lp],\n       horizon_months: -1", 23, "horizon_months", "positive"),
         (
             "kind: treatment_effect, endpoint: dmfs, treatment: t, modifier: m,\n       horizons_months: [12, 12]",
-            18,
+            23,
             "horizons_months",
             "every horizon once",
         ),
         (
             "kind: calibration_curve, endpoint: dmfs, predictions: [r, r],\n       horizons_months: [12, 12]",
-            17,
+            22,
             "predictions",
             "a prediction given twice",
         ),
-        ("kind: treatment_effect, endpoint: dmfs, treatment: t, modifier: t", 17, "modifier", "t, the treatment"),
-        ("kind: treatment_effect, endpoint: dmfs, treatment: t, modifier: m, within: t", 17, "within", "given twice"),
-        ("kind: treatment_effect, endpoint: dmfs, treatment: t, modifier: m, within: m", 17, "within", "given twice"),
-        ("kind: subgroup_hazard_ratios, endpoint: dmfs, by: lp, within: [sex, lp]", 17, "within", "lp, which `by`"),
+        ("kind: treatment_effect, endpoint: dmfs, treatment: t, modifier: t", 22, "modifier", "t, the treatment"),
+        ("kind: treatment_effect, endpoint: dmfs, treatment: t, modifier: m, within: t", 22, "within", "given twice"),
+        ("kind: treatment_effect, endpoint: dmfs, treatment: t, modifier: m, within: m", 22, "within", "given twice"),
+        ("kind: subgroup_hazard_ratios, endpoint: dmfs, by: lp, within: [sex, lp]", 22, "within", "lp, which `by`"),
         (
             "kind: kaplan_meier, endpoint: dmfs, by: sex, horizons_months: [36], within: [sex]",
-            17,
+            22,
             "within",
             "sex, which `by`",
         ),
         (
             "kind: kaplan_meier, endpoint: response, by: sex, horizons_months: [12]",
-            17,
+            22,
             "endpoint",
             "response, a binary endpoint; expected for kaplan_meier an endpoint with time: dmfs, os.",
         ),
         (
             "kind: cox_regression, endpoint: response, terms: [sex]",
-            17,
+            22,
             "endpoint",
             "response, a binary endpoint; expected for cox_regression an endpoint with time: dmfs, os.",
         ),
-        ("kind: roc, endpoint: dmfs, predictions: [lp]", 17, "horizon_months", "dmfs, which has a time, without"),
+        ("kind: roc, endpoint: dmfs, predictions: [lp]", 22, "horizon_months", "dmfs, which has a time, without"),
         (
             "kind: decision_curve, endpoint: response, predictions: [p], thresholds: [0.1, 0.2], horizon_months: 12",
-            17,
+            22,
             "horizon_months",
             "response, which is binary, with a horizon",
         ),
-        ("kind: calibration_curve, endpoint: os, predictions: [p]", 17, "horizons_months", "os, which has a time"),
+        ("kind: calibration_curve, endpoint: os, predictions: [p]", 22, "horizons_months", "os, which has a time"),
         (
             "kind: subgroups, estimator: harrell_c, prediction: lp, endpoint: response, by: [sex]",
-            17,
+            22,
             "estimator",
             "harrell_c of response; expected one of",
         ),
         (
             "kind: subgroups, estimator: auc, prediction: lp, endpoint: os, by: [sex]",
-            17,
+            22,
             "horizon_months",
             "expected a horizon: required",
         ),
         (
             "kind: model_comparison, endpoint: response, predictions: [a, b], estimators: [auc_t]",
-            17,
+            22,
             "estimators",
             "auc_t of response; expected one of",
         ),
         (
             "kind: model_comparison, endpoint: os, predictions: [a, b], estimators: [ibs], risks: [a, b]",
-            17,
+            22,
             "horizons_months",
             "0 for ibs of os; expected at least 2",
         ),
         (
             "kind: model_comparison, endpoint: os, predictions: [a], estimators: [brier_t], horizons_months: [12]",
-            17,
+            22,
             "risks",
             "nothing, and brier_t takes risks",
         ),
-        ("kind: roc, endpoint: pfs, predictions: [lp]", 17, "endpoint", "undeclared endpoint pfs"),
+        ("kind: roc, endpoint: pfs, predictions: [lp]", 22, "endpoint", "undeclared endpoint pfs"),
     ],
 )
 def test_refused_when_the_protocol_is_read(tmp_path: Path, entry: str, line: int, key: str, reason: str) -> None:
