@@ -511,7 +511,7 @@ def test_evidence_of_another_judge_is_stale(opened: Path, monkeypatch: pytest.Mo
 
 
 def test_the_key_of_the_study_is_needed(study: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Real patients under a key of their own: without it, or with another one, nothing opens; nothing of it is shown."""
+    """Real patients under a key of their own: without it, or with another, nothing opens; nothing of it is shown."""
     folder = cohort_folder(COHORT)
     shutil.rmtree(folder)
     write_cohort(folder, n=N, seed=3)
