@@ -153,6 +153,63 @@ def deepsmote(
     raise typer.Exit(draw_synthetic_images(model, output))
 
 
+protocol_app = typer.Typer(
+    help="Write, check and show protocols, the plans fixed before outcomes are looked at. Reads validation/protocols/, "
+    "params.yaml and what the models say of themselves; only `new` writes. Exits with 0 when done, 2 on bad input.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(protocol_app, name="protocol")
+Architecture = Annotated[str, typer.Argument(help="Folder in models/, which names the protocol.", show_default=False)]
+
+
+@protocol_app.command("new")
+def protocol_new(
+    architecture: Architecture,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="File to write; validation/protocols/ARCHITECTURE.yaml.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Write the template of a protocol: what the model says of itself, and TODO where a person must decide.
+
+    Reads the architecture's outputs, endpoints and horizons; writes one new file and never replaces one. Exits with 0
+    when done, 2 on bad input or when the file is there, 4 on an internal error.
+    """
+    from pipelines.protocol_commands import new_protocol
+
+    raise typer.Exit(new_protocol(architecture, output))
+
+
+@protocol_app.command("check")
+def protocol_check(
+    architecture: Annotated[
+        list[str] | None, typer.Argument(help="Architectures; all of them if none is named.", show_default=False)
+    ] = None,
+) -> None:
+    """Check protocols: every key, every contradiction, with file and line; one line per protocol.
+
+    Reads the protocols, params.yaml, the outputs of the models and cohort.yaml of the cohorts at hand, never outcomes;
+    writes nothing. Exits with 0 when all are sound, 2 when one is not, 4 on an internal error.
+    """
+    from pipelines.protocol_commands import check_protocols
+
+    raise typer.Exit(check_protocols(architecture or ()))
+
+
+@protocol_app.command("show")
+def protocol_show(architecture: Architecture, as_json: AsJson = False) -> None:
+    """Print a plan: intended use, cohorts, estimates, subgroups, and each gate with limit, source and hazard.
+
+    Reads the protocol; writes nothing. Exits with 0 when done, 2 on bad input, 4 on an internal error.
+    """
+    from pipelines.protocol_commands import show_protocol
+
+    raise typer.Exit(show_protocol(architecture, as_json))
+
+
 Name = str | None
 Names = list[str] | None
 Numbers = list[float] | None

@@ -151,8 +151,12 @@ def _questions(protocol: Protocol, cohort: CohortTable) -> list[_Question]:
     return questions
 
 
-def _check_groupings(protocol: Protocol, cohort: CohortTable) -> None:
-    """Refuse a grouping of which the cohort knows nothing, before anything is computed."""
+def check_groupings(protocol: Protocol, cohort: CohortTable) -> None:
+    """Refuse a grouping of a subgroup of which the cohort knows nothing, before anything is computed.
+
+    Raises:
+        InputError: Names protocol, subgroup and what is wrong with the grouping.
+    """
     for subgroup in protocol.analysis.subgroups:
         for text in subgroup.by:
             try:
@@ -258,7 +262,7 @@ def evaluate_cohort(
             contract belongs to another architecture.
     """
     table, about = _examined(protocol, contract, cohort, predictions, outcomes)
-    _check_groupings(protocol, table)
+    check_groupings(protocol, table)
     questions = _questions(protocol, table)
     evidence = {
         **about,

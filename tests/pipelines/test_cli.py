@@ -10,7 +10,9 @@ import typer
 from pipelines.cli import app
 
 HEAVY = ("torch", "monai", "mlflow", "great_expectations", "onnxruntime", "pandas", "SimpleITK", "matplotlib")
-COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+TOP = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+BELOW = [f"{name} {below}" for name, group in TOP.items() for below in getattr(group, "commands", {})]
+COMMANDS = sorted([*TOP, *BELOW])
 
 
 def hallmark(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +31,7 @@ def modules_after(statement: str) -> set[str]:
 def test_help_says_what_is_read_written_and_returned(command: str) -> None:
     """Each command's help names inputs, outputs and exit codes."""
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines", command, "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "pipelines", *command.split(), "--help"], capture_output=True, text=True, check=True
     )
     text = " ".join(done.stdout.split())
 
@@ -49,6 +51,7 @@ def test_help_loads_nothing_heavy() -> None:
         "pipelines.predict, models.runtime, models.mri_distant_metastasis.inputs",
         "pipelines.evaluate, pipelines.gate, pipelines.check, pipelines.independence",
         "pipelines.release, pipelines.status",
+        "pipelines.protocol_commands",
     ],
 )
 def test_predicting_and_judging_import_neither_torch_nor_monai(modules: str) -> None:

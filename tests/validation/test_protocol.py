@@ -59,7 +59,14 @@ def test_digests(tmp_path: Path) -> None:
     level = protocol(tmp_path, ("level: 0.95", "level: 0.9"), ("opening: 0.025", "opening: 0.05"))
     cohort = protocol(tmp_path, ("[mri_external, mri_second]", "[mri_external, mri_second, mri_third]"))
 
+    later = protocol(tmp_path, ("horizons_months: [36]", "horizons_months: [12, 36]"))
+    asked = "[{id: a, by: [sex], role: descriptive, estimates: [c], reason: Asked for of every model.}]"
+    parts = protocol(tmp_path, ("subgroups: []", f"subgroups: {asked}"))
+
     assert commented == plan
+    assert later.analysis.digest != plan.analysis.digest
+    assert later.analysis.estimates_digest == plan.analysis.estimates_digest
+    assert parts.analysis.estimates_digest != plan.analysis.estimates_digest
     assert limit.analysis == plan.analysis
     assert limit.gates_digest != plan.gates_digest
     assert level.analysis.estimates_digest != plan.analysis.estimates_digest

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from validation.protocol.follow_up import check_follow_up
+from validation.protocol.checks import check_endpoints, check_follow_up, check_predictions
 from validation.protocol.load import load_protocol
 from validation.protocol.plan import Analysis, EstimateSpec, Protocol, SubgroupSpec
 
-__all__ = ["Analysis", "EstimateSpec", "Protocol", "SubgroupSpec", "check_follow_up", "load_protocol"]
+__all__ = [
+    "Analysis",
+    "EstimateSpec",
+    "Protocol",
+    "SubgroupSpec",
+    "check_endpoints",
+    "check_follow_up",
+    "check_predictions",
+    "load_protocol",
+]

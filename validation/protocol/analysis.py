@@ -209,6 +209,6 @@ def read_analysis(file: Path, value: Any) -> Analysis:
         subgroups=subgroups,
         descriptive=descriptive,
         digest=digest(),
-        estimates_digest=digest("cohorts", "descriptive"),
+        estimates_digest=digest("cohorts", "descriptive", "horizons_months", "follow_up_months"),
         descriptive_digest=digest("cohorts"),
     )

@@ -78,8 +78,9 @@ class Analysis:
         subgroups: In the order of the protocol.
         descriptive: What is analysed and shown, never judged, in the order of the protocol.
         digest: Of the whole block `analysis`.
-        estimates_digest: Of the block without its cohorts and descriptive analyses. Evidence on a cohort is bound to
-            this one, so that a further cohort leaves the evidence on the others valid.
+        estimates_digest: Of the block without its cohorts, its descriptive analyses and the lists that only bound
+            horizons. Evidence on a cohort is bound to this one, so that a further cohort or descriptive analysis leaves
+            the evidence on the others valid.
         descriptive_digest: Of the block without its cohorts.
     """
 
