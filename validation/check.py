@@ -25,7 +25,7 @@ from validation.schema import CohortSchema, TableSchema, load_schema
 from validation.tables import check_table
 
 Progress = Callable[[int, int], None]
-MANIFEST_COLUMNS = ("patient_id", "image", "kind", "sha256", "voxel_sha256")
+MANIFEST_COLUMNS = ("patient_id", "image", "kind", "sha256", "voxel_sha256", "perceptual_hash")
 FEWEST_FOR_PROCESSES = 32
 _WHAT = {
     "file": "is there, inside the cohort folder",
@@ -56,8 +56,9 @@ class CohortReport:
         digests: sha256 of `patients`, `outcomes` and `cohort_yaml`.
         observed: Smallest and largest figure seen, by image and figure.
         manifest: One row per patient and image of the schema: patient_id, image, kind (image, mask, slide or
-            annotation), sha256, voxel_sha256; None where the file is not there or cannot be read. For a slide the
-            latter is of its pixels; annotations have none.
+            annotation), sha256, voxel_sha256, perceptual_hash; None where the file is not there or cannot be read. For
+            a slide voxel_sha256 is of its pixels; annotations have none. Only images and slides have perceptual_hash,
+            and not where it would say nothing (`validation.perceptual`).
     """
 
     meta: CohortMeta
@@ -128,6 +129,32 @@ def check_cohort(folder: Path, progress: Progress | None = None) -> CohortReport
         observed=_observed([file for result in images for file in result.files]),
         manifest=_manifest(schema, patients, images),
     )
+
+
+def check_images(folder: Path, progress: Progress | None = None) -> tuple[tuple[Check, ...], pd.DataFrame]:
+    """Check the images of a cohort alone; outcomes are not read, and of the patients table only ids, paths and digests.
+
+    Args:
+        folder: Cohort folder.
+        progress: Called with (patients done, patients) after each patient.
+
+    Returns:
+        The checks, and the manifest as in `CohortReport`.
+
+    Raises:
+        InputError: `cohort.yaml` is wrong, or the patients table cannot be read or lacks a column.
+    """
+    meta = read_meta(folder)
+    schema, patients = load_schema(meta.schema), read_patients(folder, meta)
+    if patients.missing:
+        raise as_error(list(patients.missing), meta.name)
+    images = []
+    for done, result in enumerate(_check_images(folder, schema, patients), start=1):
+        images.append(result)
+        if progress:
+            progress(done, len(patients.text.rows))
+    checks = (*_image_checks(schema, patients, images), _unique_images(schema, patients, images))
+    return checks, _manifest(schema, patients, images)
 
 
 def _check_images(folder: Path, schema: CohortSchema, patients: TypedTable) -> Iterator[PatientImages]:
@@ -210,6 +237,6 @@ def _observed(files: list[ImageFile]) -> dict[str, dict[str, list[float]]]:
 def _manifest(schema: CohortSchema, patients: TypedTable, images: list[PatientImages]) -> pd.DataFrame:
     rows = []
     for record, result in zip(patients.text.records, images, strict=True):
-        files = {file.image: (file.sha256, file.voxel_sha256) for file in result.files}
-        rows += [(record[PATIENT], im.name, im.kind, *files.get(im.name, (None, None))) for im in schema.images]
+        files = {file.image: (file.sha256, file.voxel_sha256, file.perceptual_hash) for file in result.files}
+        rows += [(record[PATIENT], im.name, im.kind, *files.get(im.name, (None,) * 3)) for im in schema.images]
     return pd.DataFrame(rows, columns=list(MANIFEST_COLUMNS), dtype=object)
