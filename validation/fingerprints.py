@@ -5,9 +5,9 @@
     compare(*read_fingerprints(path, other))           # validation.independence; needs no salt
 
 Ids and digests are replaced by HMAC-SHA256 under the salt (RFC 2104). Ids are short, so who has the salt can try them
-all: the centres keep it to themselves, and give it to nobody who compares for them. The perceptual hash stays as it is,
-since near-duplicates need distances: it is a coarse picture of 960 signs, names nobody, and is recognised by who has the
-image.
+all: the centres keep it to themselves, and give it to nobody who compares for them. The perceptual hash stays as it
+is, since near-duplicates need distances: it is a coarse picture of 960 signs that names nobody, but who has the image
+recognises it. There is no second hash of an id's digits: P001 and Q001 of two centres would be one patient.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _read(path: Path) -> tuple[pd.DataFrame, str]:
     frame = table.to_pandas().astype(object)
     frame = frame.where(frame.notna(), None)
     for column in COLUMNS:
-        for row, value in enumerate(frame[column], start=1):
+        for row, value in enumerate(frame[column]):
             if not _admissible(column, value):
                 found = f"{value!r} in row {row} column {column}"
                 raise InputError(str(path), found, "what a fingerprint holds", _REMEDY)

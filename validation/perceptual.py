@@ -5,15 +5,15 @@
 
 The hash is the "pHash" of Zauner (Implementation and benchmarking of perceptual image hash functions, Hagenberg 2010):
 signs of low-frequency coefficients of the discrete cosine transform (DCT-II). What differs, and why: a volume has three
-axes; coefficients are taken from the image on its own grid, which needs no resizing, as low frequencies do not depend on
-the spacing; signs are compared with 0, not with the median, as the mean of an image has no part in these frequencies;
-there are 960 bits in place of 64, and the lowest frequencies, which show the outline of a body and are alike in all
-patients, are left out.
+axes; coefficients are taken from the image on its own grid, which needs no resizing, as low frequencies do not depend
+on the spacing; signs are compared with 0, not with the median, as the mean of an image has no part in these
+frequencies; there are 960 bits in place of 64, and the lowest frequencies, which show the outline of a body and are
+alike in all patients, are left out.
 
-Unchanged or nearly so: one voxel, noise, another scale or type of intensities, lossy compression, smoothing, another
-spacing, mostly one border slice more or less. Not recognised: an image that is cropped further (2 % of a slide's side
-are enough), rotated, mirrored, of another field of view, taken again, or of another sequence or phase. How far copies
-and different patients lie apart: `benchmarks/near_duplicates.py`.
+Recognised: one voxel changed, noise, another scale or type of intensities, lossy compression, smoothing, another
+spacing; often, not always, a border slice that is lost. Not recognised: an image that is cropped further (2 % of a
+slide's side are enough), padded, rotated, mirrored, of another field of view, taken again, or of another sequence or
+phase. How far copies and different patients lie apart: `benchmarks/near_duplicates.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BITS = 960
-NEAR_BITS = 96  # a tenth: copies lie below, the nearest of millions of pairs of synthetic patients at 169
+NEAR_BITS = 80  # a twelfth: copies lie below, the nearest of ten million pairs of synthetic patients at 118
 SLICES = 4  # frequencies along slices: 0 to 3
 VOLUME_BAND = (4, 16)  # in the plane: the larger of the two frequencies, from and below
 SLIDE_BAND = (8, 32)
@@ -43,8 +43,8 @@ def perceptual_hash(voxels: NDArray[np.float32]) -> str | None:
             the file stores them.
 
     Returns:
-        240 hexadecimal digits; None where a hash would say nothing: fewer than 4 slices, or 16 rows or columns, an image
-        that is constant but for a hundredth of its voxels, or one that does not vary along some axis.
+        240 hexadecimal digits; None where a hash would say nothing: fewer than 4 slices, or 16 rows or columns, an
+        image that is constant but for a hundredth of its voxels, or one that does not vary along some axis.
     """
     return _hashed(voxels, SLICES, VOLUME_BAND)
 
@@ -105,7 +105,7 @@ def _hashed(voxels: NDArray[np.float32], slices: int, band: tuple[int, int]) -> 
 
 
 def _cosines(length: int, count: int) -> NDArray[np.float64]:
-    """Return the first `count` cosines of the DCT-II over `length` voxels, shape (count, length), scaled to means over voxels."""
+    """Return the first `count` cosines of the DCT-II, shape (count, length), such that products are means."""
     middles = (np.arange(length) + 0.5) / length
     cosines: NDArray[np.float64] = np.cos(np.pi * np.outer(np.arange(count), middles)) / length
     return cosines

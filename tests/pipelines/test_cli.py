@@ -10,7 +10,11 @@ import typer
 from pipelines.cli import app
 
 HEAVY = ("torch", "monai", "mlflow", "great_expectations", "onnxruntime", "pandas", "SimpleITK", "matplotlib")
-COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+COMMANDS = sorted(
+    f"{name} {part}".strip()
+    for name, command in typer.main.get_command(app).commands.items()  # type: ignore[attr-defined]
+    for part in getattr(command, "commands", [""])
+)
 
 
 def hallmark(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +33,7 @@ def modules_after(statement: str) -> set[str]:
 def test_help_says_what_is_read_written_and_returned(command: str) -> None:
     """Each command's help names inputs, outputs and exit codes."""
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines", command, "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "pipelines", *command.split(), "--help"], capture_output=True, text=True, check=True
     )
     text = " ".join(done.stdout.split())
 
