@@ -21,6 +21,7 @@ from validation.cohort import META, CohortMeta, id_findings, outcome_columns, re
 from validation.digests import file_sha256
 from validation.findings import Check, Finding, as_error
 from validation.image_checks import ImageFile, PatientImages, check_patient, demanded
+from validation.perceptual import BITS, near_pairs
 from validation.schema import CohortSchema, TableSchema, load_schema
 from validation.tables import check_table
 
@@ -123,7 +124,7 @@ def check_cohort(folder: Path, progress: Progress | None = None) -> CohortReport
     return CohortReport(
         meta=meta,
         n=len(patients.text.rows),
-        checks=(*checks, *_image_checks(schema, patients, images), _unique_images(schema, patients, images)),
+        checks=(*checks, *_all_image_checks(schema, patients, images)),
         extra_columns={"patients": list(patients.extra), "outcomes": list(outcomes.extra)},
         digests=digests,
         observed=_observed([file for result in images for file in result.files]),
@@ -153,8 +154,7 @@ def check_images(folder: Path, progress: Progress | None = None) -> tuple[tuple[
         images.append(result)
         if progress:
             progress(done, len(patients.text.rows))
-    checks = (*_image_checks(schema, patients, images), _unique_images(schema, patients, images))
-    return checks, _manifest(schema, patients, images)
+    return _all_image_checks(schema, patients, images), _manifest(schema, patients, images)
 
 
 def _check_images(folder: Path, schema: CohortSchema, patients: TypedTable) -> Iterator[PatientImages]:
@@ -190,6 +190,12 @@ def _reading_checks(table: TypedTable, schema: TableSchema) -> list[Check]:
     ]
 
 
+def _all_image_checks(schema: CohortSchema, patients: TypedTable, images: list[PatientImages]) -> tuple[Check, ...]:
+    """Return the checks of each image and those of all images of the cohort together."""
+    together = (_unique_images(schema, patients, images), _near_unique_images(patients, images))
+    return (*_image_checks(schema, patients, images), *together)
+
+
 def _image_checks(schema: CohortSchema, patients: TypedTable, images: list[PatientImages]) -> list[Check]:
     """Collect the checks of all patients by image and kind."""
     made: dict[tuple[str, str], int] = dict.fromkeys(demanded(schema, patients.text.records), 0)
@@ -222,6 +228,28 @@ def _unique_images(schema: CohortSchema, patients: TypedTable, images: list[Pati
                 what = "pixels" if kinds[file.image] == "slide" else "voxels"
                 findings.append(Finding(*place, f"the {what} of {owner}", "an image that no other cell names"))
     return Check("images.unique", "no two images have the same voxels", compared, tuple(findings))
+
+
+def _near_unique_images(patients: TypedTable, images: list[PatientImages]) -> Check:
+    """Check that no two images of one name are near-duplicates; those with the same voxels are named elsewhere."""
+    rows = zip(patients.text.rows, patients.text.records, images, strict=True)
+    hashed: dict[str, list[tuple[int, str, str | None, str]]] = {}
+    for row, record, result in rows:
+        for file in result.files:
+            if file.perceptual_hash is not None:
+                seen = (row, record[PATIENT], file.voxel_sha256, file.perceptual_hash)
+                hashed.setdefault(file.image, []).append(seen)
+    findings: dict[tuple[int, str], Finding] = {}
+    for image, seen_all in hashed.items():
+        hashes = [perceptual for *_, perceptual in seen_all]
+        for i, j, bits in near_pairs(hashes, hashes):
+            (row, patient, voxels, _), (other_row, other, other_voxels, _) = seen_all[i], seen_all[j]
+            if i > j and voxels != other_voxels:
+                place = (patients.text.file, row, patient or None, f"{image}_path")
+                found = f"nearly the {image} of {other} (row {other_row}): {bits} of {BITS} bits differ"
+                findings.setdefault((row, image), Finding(*place, found, "an image unlike that of any other patient"))
+    compared = sum(len(seen_all) for seen_all in hashed.values())
+    return Check("images.near_unique", "no two images are near-duplicates", compared, tuple(findings.values()))
 
 
 def _observed(files: list[ImageFile]) -> dict[str, dict[str, list[float]]]:

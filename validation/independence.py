@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from validation.fingerprints import COMPARED_KINDS, fingerprint
-from validation.perceptual import NEAR_BITS, distances
+from validation.perceptual import near_pairs
 
 KEYS = {"patients": "patient", "image_files": "file", "voxel_contents": "voxels"}
 NEAR = "near_duplicates"
@@ -99,9 +98,7 @@ def _near(development: pd.DataFrame, external: pd.DataFrame) -> tuple[list[int],
     found: list[Pair] = []
     for name in names:
         left, right = (side.loc[side["image"] == name, "perceptual_hash"] for side in sides)
-        bits = distances(left.tolist(), right.tolist())
-        for i, j in np.argwhere(bits <= NEAR_BITS):
-            pair = _pair((int(left.index[i]), name), (int(right.index[j]), name))
-            found.append({**pair, "bits": int(bits[i, j])})
+        for i, j, bits in near_pairs(left.tolist(), right.tolist()):
+            found.append({**_pair((int(left.index[i]), name), (int(right.index[j]), name)), "bits": bits})
     compared = [int(side.loc[side["image"].isin(names), "perceptual_hash"].nunique()) for side in sides]
     return compared, sorted(found, key=_rows)

@@ -18,7 +18,7 @@ phase. How far copies and different patients lie apart: `benchmarks/near_duplica
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,12 +64,19 @@ def slide_hash(overview: NDArray[np.uint8]) -> str | None:
 def distances(first: Sequence[str], second: Sequence[str]) -> NDArray[np.int64]:
     """Return the number of differing bits of every pair of hashes, shape (first, second)."""
     a, b = _words(first), _words(second)
-    out = np.zeros((len(a), len(b)), np.int64)
-    for start in range(0, len(a), _BLOCK):
-        block = out[start : start + _BLOCK]
-        for word in range(_WORDS):
-            block += np.bitwise_count(a[start : start + _BLOCK, word, None] ^ b[None, :, word])
-    return out
+    return np.concatenate([np.empty((0, len(b)), np.int64), *(block for _, block in _blocks(a, b))])
+
+
+def near_pairs(first: Sequence[str], second: Sequence[str]) -> list[tuple[int, int, int]]:
+    """Return (place in first, place in second, differing bits) of every pair of near-duplicates, in this order.
+
+    Memory grows with the number of hashes, not with that of pairs.
+    """
+    return [
+        (start + int(i), int(j), int(block[i, j]))
+        for start, block in _blocks(_words(first), _words(second))
+        for i, j in np.argwhere(block <= NEAR_BITS)
+    ]
 
 
 def is_hash(text: object) -> bool:
@@ -80,6 +87,16 @@ def is_hash(text: object) -> bool:
 def _words(hashes: Sequence[str]) -> NDArray[np.uint64]:
     """Return hashes as unsigned integers, shape (hashes, 15)."""
     return np.frombuffer(bytes.fromhex("".join(hashes)), np.uint64).reshape(-1, _WORDS)
+
+
+def _blocks(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Yield the distances of some rows of `a` to all of `b`, after the number of the first."""
+    for start in range(0, len(a), _BLOCK):
+        rows = a[start : start + _BLOCK]
+        block = np.zeros((len(rows), len(b)), np.int64)
+        for word in range(_WORDS):
+            block += np.bitwise_count(rows[:, word, None] ^ b[None, :, word])
+        yield start, block
 
 
 def _hashed(voxels: NDArray[np.float32], slices: int, band: tuple[int, int]) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 
 from tests.cohorts import (
     T2W_SHAPE,
@@ -74,6 +75,23 @@ def test_manifest_lists_every_image(tmp_path: Path) -> None:
     assert missing["voxel_sha256"].isna().all()
     unhashed = manifest["perceptual_hash"].isna()
     assert unhashed.equals((manifest["kind"] == "mask") | manifest["sha256"].isna())
+
+
+def test_changed_copy_of_another_patient_is_found(tmp_path: Path) -> None:
+    """An image that is another patient's but for one voxel is named with its owner; a patient's own are not."""
+    folder = write_cohort(tmp_path / "mri_test", 4)
+    image = SimpleITK.ReadImage(str(folder / read_rows(folder / "patients.csv")[0]["dwi_b0_path"]))
+    image.SetPixel(4, 4, 2, 395.0)
+    row = read_rows(folder / "patients.csv")[2]
+    SimpleITK.WriteImage(image, str(folder / row["dwi_b0_path"]))
+    replace_image(folder, 4, "dwi_b0", folder / row["dwi_b0_path"])
+    checks = {check.id: check for check in check_images(folder)[0]}
+    near = checks["images.near_unique"]
+
+    assert checks["images.unique"].success
+    assert (near.evaluated, len(near.findings)) == (12, 1)
+    assert near.findings[0].where == "patients.csv row 4 (mri_test-0002) column dwi_b0_path"
+    assert near.findings[0].found.startswith("nearly the dwi_b0 of mri_test-0000 (row 2): ")
 
 
 def test_images_are_checked_without_outcomes(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 from tests.slides import tissue
-from validation.perceptual import BITS, NEAR_BITS, distances, is_hash, perceptual_hash, slide_hash
+from validation.perceptual import BITS, NEAR_BITS, distances, is_hash, near_pairs, perceptual_hash, slide_hash
 
 SHAPE = (12, 48, 44)
 
@@ -147,6 +147,19 @@ def test_blocks_join() -> None:
 
     assert (np.diag(distances(many, many)) == 0).all()
     assert np.array_equal(distances(many, many[:3]), distances(many[:3], many).T)
+    assert near_pairs(many, many) == [(i, i, 0) for i in range(600)]
+
+
+def test_near_pairs_lie_within_the_limit() -> None:
+    """A pair counts up to the limit and is given with its number of bits; nothing is near nothing."""
+    plain, bits = "0" * 240, np.zeros(BITS, np.uint8)
+    bits[:NEAR_BITS] = 1
+    edge = np.packbits(bits).tobytes().hex()
+    bits[NEAR_BITS] = 1
+    beyond = np.packbits(bits).tobytes().hex()
+
+    assert near_pairs([plain], [beyond, edge, plain]) == [(0, 1, NEAR_BITS), (0, 2, 0)]
+    assert near_pairs([], [plain]) == near_pairs([plain], []) == []
 
 
 @pytest.mark.parametrize("text", [None, "", "f" * 239, "g" * 240, "F" * 240, 7])
