@@ -18,6 +18,15 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+cohort = typer.Typer(
+    name="cohort",
+    help="What a centre does with its cohort before anyone else sees anything of it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.add_typer(cohort)
+
 Model = Annotated[str, typer.Argument(help="Entry of `models` in params.yaml.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -37,6 +46,40 @@ def check(
     from pipelines.commands import check_folder
 
     raise typer.Exit(check_folder(folder, as_json))
+
+
+@cohort.command()
+def fingerprint(
+    folder: Annotated[Path, typer.Argument(help="Cohort folder.", show_default=False)],
+    salt_file: Annotated[
+        Path, typer.Option(help="File with the secret that the centres share, 16 bytes or more.", show_default=False)
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file to write.", show_default=False)],
+) -> None:
+    """Write salted hashes of a cohort's patients and images, which another centre can compare with its own.
+
+    Reads the folder (never its outcomes) and SALT_FILE; writes OUTPUT, which holds no id. Exits with 0 when done, 2 on
+    bad input or when a check of an image fails, 4 on an internal error.
+    """
+    from pipelines.cohort_commands import fingerprint_folder
+
+    raise typer.Exit(fingerprint_folder(folder, salt_file, output))
+
+
+@cohort.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="Fingerprint of one cohort.", show_default=False)],
+    second: Annotated[Path, typer.Argument(help="That of another, made with the same salt.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Compare two fingerprints: patients, image files, voxels and near-duplicate images that both cohorts have.
+
+    Reads both files and needs no salt; writes nothing. Exits with 0 when nothing is shared, 1 when something is, 2 on
+    bad input (another salt, nothing to compare), 4 on an internal error.
+    """
+    from pipelines.cohort_commands import compare_fingerprints
+
+    raise typer.Exit(compare_fingerprints(first, second, as_json))
 
 
 @app.command()

@@ -11,14 +11,14 @@ from pipelines.params import load_params
 from pipelines.stage import run_stage
 from validation.documents import read_json, write_json
 from validation.errors import InputError
-from validation.independence import compare
+from validation.independence import compare_manifests
 
 
 def independence(model: str, cohort: str) -> None:
     """Compare the manifests of the two cohorts; write what they share, and which patients were compared."""
     development = load_params().model(model).development
     manifests = {name: pd.read_parquet(manifest_table(name)) for name in (development, cohort)}
-    shared = compare(manifests[development], manifests[cohort])
+    shared = compare_manifests(manifests[development], manifests[cohort])
     digests = {"development_patients": checked_patients(development), "external_patients": checked_patients(cohort)}
     about = {"model": model, "development": development, "cohort": cohort, "digests": digests}
     write_json(independence_file(model, cohort), {**about, **shared})

@@ -22,12 +22,13 @@ from validation.digests import file_sha256
 from validation.findings import Check, Finding, as_error
 from validation.image_checks import ImageFile, PatientImages, check_patient, demanded
 from validation.outcome_checks import check_outcomes, check_reading
+from validation.perceptual import BITS, near_pairs
 from validation.schema import CohortSchema, load_schema
 from validation.sealing.seal import Sealed, read_sealed
 from validation.tables import check_table
 
 Progress = Callable[[int, int], None]
-MANIFEST_COLUMNS = ("patient_id", "image", "kind", "sha256", "voxel_sha256")
+MANIFEST_COLUMNS = ("patient_id", "image", "kind", "sha256", "voxel_sha256", "perceptual_hash")
 FEWEST_FOR_PROCESSES = 32
 _WHAT = {
     "file": "is there, inside the cohort folder",
@@ -58,8 +59,9 @@ class CohortReport:
         digests: sha256 of `patients`, `outcomes` and `cohort_yaml`.
         observed: Smallest and largest figure seen, by image and figure.
         manifest: One row per patient and image of the schema: patient_id, image, kind (image, mask, slide or
-            annotation), sha256, voxel_sha256; None where the file is not there or cannot be read. For a slide the
-            latter is of its pixels; annotations have none.
+            annotation), sha256, voxel_sha256, perceptual_hash; None where the file is not there or cannot be read. For
+            a slide voxel_sha256 is of its pixels; annotations have none. Only images and slides have perceptual_hash,
+            and not where it would say nothing (`validation.perceptual`).
     """
 
     meta: CohortMeta
@@ -127,12 +129,37 @@ def check_cohort(folder: Path, progress: Progress | None = None) -> CohortReport
     return CohortReport(
         meta=meta,
         n=len(patients.text.rows),
-        checks=(*checks, *_image_checks(schema, patients, images), _unique_images(schema, patients, images)),
+        checks=(*checks, *_all_image_checks(schema, patients, images)),
         extra_columns={"patients": list(patients.extra), "outcomes": list(outcomes.extra_columns)},
         digests=digests,
         observed=_observed([file for result in images for file in result.files]),
         manifest=_manifest(schema, patients, images),
     )
+
+
+def check_images(folder: Path, progress: Progress | None = None) -> tuple[tuple[Check, ...], pd.DataFrame]:
+    """Check the images of a cohort alone; outcomes are not read, and of the patients table only ids, paths and digests.
+
+    Args:
+        folder: Cohort folder.
+        progress: Called with (patients done, patients) after each patient.
+
+    Returns:
+        The checks, and the manifest as in `CohortReport`.
+
+    Raises:
+        InputError: `cohort.yaml` is wrong, or the patients table cannot be read or lacks a column.
+    """
+    meta = read_meta(folder)
+    schema, patients = load_schema(meta.schema), read_patients(folder, meta)
+    if patients.missing:
+        raise as_error(list(patients.missing), meta.name)
+    images = []
+    for done, result in enumerate(_check_images(folder, schema, patients), start=1):
+        images.append(result)
+        if progress:
+            progress(done, len(patients.text.rows))
+    return _all_image_checks(schema, patients, images), _manifest(schema, patients, images)
 
 
 def _check_images(folder: Path, schema: CohortSchema, patients: TypedTable) -> Iterator[PatientImages]:
@@ -193,6 +220,12 @@ def _check_patients(meta: CohortMeta, schema: CohortSchema, patients: TypedTable
     ]
 
 
+def _all_image_checks(schema: CohortSchema, patients: TypedTable, images: list[PatientImages]) -> tuple[Check, ...]:
+    """Return the checks of each image and those of all images of the cohort together."""
+    together = (_unique_images(schema, patients, images), _near_unique_images(patients, images))
+    return (*_image_checks(schema, patients, images), *together)
+
+
 def _image_checks(schema: CohortSchema, patients: TypedTable, images: list[PatientImages]) -> list[Check]:
     """Collect the checks of all patients by image and kind."""
     made: dict[tuple[str, str], int] = dict.fromkeys(demanded(schema, patients.text.records), 0)
@@ -227,6 +260,28 @@ def _unique_images(schema: CohortSchema, patients: TypedTable, images: list[Pati
     return Check("images.unique", "no two images have the same voxels", compared, tuple(findings))
 
 
+def _near_unique_images(patients: TypedTable, images: list[PatientImages]) -> Check:
+    """Check that no two images of one name are near-duplicates; those with the same voxels are named elsewhere."""
+    rows = zip(patients.text.rows, patients.text.records, images, strict=True)
+    hashed: dict[str, list[tuple[int, str, str | None, str]]] = {}
+    for row, record, result in rows:
+        for file in result.files:
+            if file.perceptual_hash is not None:
+                seen = (row, record[PATIENT], file.voxel_sha256, file.perceptual_hash)
+                hashed.setdefault(file.image, []).append(seen)
+    findings: dict[tuple[int, str], Finding] = {}
+    for image, seen_all in hashed.items():
+        hashes = [perceptual for *_, perceptual in seen_all]
+        for i, j, bits in near_pairs(hashes, hashes):
+            (row, patient, voxels, _), (other_row, other, other_voxels, _) = seen_all[i], seen_all[j]
+            if i > j and voxels != other_voxels:
+                place = (patients.text.file, row, patient or None, f"{image}_path")
+                found = f"nearly the {image} of {other} (row {other_row}): {bits} of {BITS} bits differ"
+                findings.setdefault((row, image), Finding(*place, found, "an image unlike that of any other patient"))
+    compared = sum(len(seen_all) for seen_all in hashed.values())
+    return Check("images.near_unique", "no two images are near-duplicates", compared, tuple(findings.values()))
+
+
 def _observed(files: list[ImageFile]) -> dict[str, dict[str, list[float]]]:
     """Return the smallest and the largest of every figure, by image."""
     observed: dict[str, dict[str, list[float]]] = {}
@@ -240,6 +295,6 @@ def _observed(files: list[ImageFile]) -> dict[str, dict[str, list[float]]]:
 def _manifest(schema: CohortSchema, patients: TypedTable, images: list[PatientImages]) -> pd.DataFrame:
     rows = []
     for record, result in zip(patients.text.records, images, strict=True):
-        files = {file.image: (file.sha256, file.voxel_sha256) for file in result.files}
-        rows += [(record[PATIENT], im.name, im.kind, *files.get(im.name, (None, None))) for im in schema.images]
+        files = {file.image: (file.sha256, file.voxel_sha256, file.perceptual_hash) for file in result.files}
+        rows += [(record[PATIENT], im.name, im.kind, *files.get(im.name, (None,) * 3)) for im in schema.images]
     return pd.DataFrame(rows, columns=list(MANIFEST_COLUMNS), dtype=object)

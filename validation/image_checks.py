@@ -14,6 +14,7 @@ from validation.errors import InputError
 from validation.image_results import ImageCheck, ImageFile, PatientImages
 from validation.images import Volume
 from validation.paths import path_problem
+from validation.perceptual import perceptual_hash
 from validation.schema import AnnotationSchema, AnyImage, CohortSchema, ImageSchema, SlideSchema, VolumeSchema
 from validation.slide_checks import (
     SlideFacts,
@@ -72,7 +73,8 @@ def _volume(
     if isinstance(volume, InputError):
         return checks, ImageFile(image.name, digest)
     volumes[image.name] = volume
-    return checks, ImageFile(image.name, digest, voxel_sha256(volume.array), observed_in(image, volume))
+    looks = None if image.kind == "mask" else perceptual_hash(volume.array)
+    return checks, ImageFile(image.name, digest, voxel_sha256(volume.array), observed_in(image, volume), looks)
 
 
 def _slide(
@@ -85,7 +87,7 @@ def _slide(
     if isinstance(facts, InputError):
         return checks, ImageFile(image.name, digest)
     slides[image.name] = facts
-    return checks, ImageFile(image.name, digest, facts.content_sha256, observed_in_slide(facts))
+    return checks, ImageFile(image.name, digest, facts.content_sha256, observed_in_slide(facts), facts.perceptual_hash)
 
 
 def _annotation(

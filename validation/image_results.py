@@ -34,12 +34,15 @@ class ImageFile:
         sha256: Digest of its file or folder.
         voxel_sha256: Digest of its voxels, or of pixels of a slide; None if they cannot be read, and for annotations.
         observed: Smallest and largest figure by name, for instance `spacing_mm_row`.
+        perceptual_hash: Of an image or slide, `validation.perceptual`; None if it cannot be read or the hash would say
+            nothing, and for masks and annotations.
     """
 
     image: str
     sha256: str
     voxel_sha256: str | None = None
     observed: dict[str, Range] = field(default_factory=dict)
+    perceptual_hash: str | None = None
 
 
 @dataclass(frozen=True)

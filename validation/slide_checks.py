@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from validation.annotations import NONE, Annotations, annotated_tiles, outside, read_annotations
 from validation.errors import InputError
 from validation.image_results import ImageCheck
+from validation.perceptual import slide_hash
 from validation.schema import AnnotationSchema, Range, SlideSchema
-from validation.slides import TILE_PX, open_slide
+from validation.slides import OVERVIEW_RANGE, TILE_PX, Slide, open_slide
 from validation.volume_checks import range_text
 
 TISSUE_PX_UM = 32.0  # at which the share of tissue is taken
+THUMBNAIL_PX = 256  # along the shorter side of what the perceptual hash is made of, or more of a large slide
 BACKGROUND_MIN = 206  # in every channel: an optical density below 0.15 on a white of 240, as Macenko's method has it
 
 
@@ -29,6 +32,7 @@ class SlideFacts:
         size_px: (rows, columns) at 0.5 um/px.
         tissue_share: Share of the slide that is no background.
         content_sha256: Digest of its pixels.
+        perceptual_hash: Of a thumbnail; None if it would say nothing.
     """
 
     mpp: float
@@ -36,6 +40,7 @@ class SlideFacts:
     size_px: tuple[int, int]
     tissue_share: float
     content_sha256: str
+    perceptual_hash: str | None = None
 
     @property
     def tiles(self) -> tuple[int, int]:
@@ -58,9 +63,21 @@ def look_at_slide(path: Path, image: SlideSchema, cells: Mapping[str, str]) -> S
         with open_slide(path, _number(cells.get(image.mpp_column or "", ""))) as slide:
             overview = slide.overview(TISSUE_PX_UM)
             share = 1 - float(np.mean((overview >= BACKGROUND_MIN).all(axis=-1)))
-            return SlideFacts(slide.mpp, slide.level0_px, slide.size_px, share, slide.content_sha256())
+            looks = slide_hash(thumbnail(slide))
+            return SlideFacts(slide.mpp, slide.level0_px, slide.size_px, share, slide.content_sha256(), looks)
     except InputError as error:
         return error
+
+
+def thumbnail(slide: Slide) -> NDArray[np.uint8]:
+    """Return the whole slide as RGB, with about 256 pixels along the shorter side, more of a large slide.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    finest, coarsest = OVERVIEW_RANGE
+    px_um = min(slide.level0_px) * slide.mpp / THUMBNAIL_PX
+    return slide.overview(min(max(px_um, finest), coarsest))
 
 
 def _number(text: str) -> float | None:

@@ -10,9 +10,11 @@ import typer
 from pipelines.cli import app
 
 HEAVY = ("torch", "monai", "mlflow", "great_expectations", "onnxruntime", "pandas", "SimpleITK", "matplotlib")
-TOP = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-BELOW = [f"{name} {below}" for name, group in TOP.items() for below in getattr(group, "commands", {})]
-COMMANDS = sorted([*TOP, *BELOW])
+COMMANDS = sorted(
+    f"{name} {part}".strip()
+    for name, command in typer.main.get_command(app).commands.items()  # type: ignore[attr-defined]
+    for part in getattr(command, "commands", [""])
+)
 
 
 def hallmark(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import pytest
 
 from pipelines.independence import independence
 from pipelines.layout import cohort_report, independence_file, manifest_table
+from validation.check import MANIFEST_COLUMNS
 from validation.documents import read_json, write_json
 from validation.errors import InputError
 
@@ -21,8 +23,9 @@ def test_record_is_bound_to_both_patient_tables(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("pipelines.independence.load_params", lambda: entry)
     for cohort in ("mri_a", "mri_b"):
         manifest_table(cohort).parent.mkdir(parents=True, exist_ok=True)
-        row = {"patient_id": cohort, "image": "t2w", "kind": "image", "sha256": f"f{cohort}", "voxel_sha256": cohort}
-        pd.DataFrame([row]).to_parquet(manifest_table(cohort))
+        looks = hashlib.sha512(cohort.encode()).hexdigest().ljust(240, "0" if cohort == "mri_a" else "f")
+        row = (cohort, "t2w", "image", f"f{cohort}", cohort, looks)
+        pd.DataFrame([row], columns=list(MANIFEST_COLUMNS)).to_parquet(manifest_table(cohort))
     write_json(cohort_report("mri_a"), {"digests": {"patients": "a" * 64}})
     with pytest.raises(InputError, match=r"mri_b.json: found no digest of the patients table"):
         independence("m", "mri_b")

@@ -126,7 +126,7 @@ def check_report(cohort: str) -> dict[str, Any]:
 
 def comparison(cohort: str) -> dict[str, Any]:
     """A record of two cohorts that share nothing."""
-    keys = ("patients", "image_files", "voxel_contents")
+    keys = ("patients", "image_files", "voxel_contents", "near_duplicates")
     return {
         "model": MODEL,
         "development": DEVELOPMENT,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 
 from tests.cohorts import (
     T2W_SHAPE,
@@ -19,7 +20,7 @@ from tests.cohorts import (
     write_cohort,
     write_nifti,
 )
-from validation.check import FEWEST_FOR_PROCESSES, CohortReport, check_cohort
+from validation.check import FEWEST_FOR_PROCESSES, CohortReport, check_cohort, check_images
 from validation.cohort import load_cohort
 from validation.digests import file_sha256
 from validation.errors import InputError
@@ -56,7 +57,7 @@ def test_sound_cohort_passes(tmp_path: Path) -> None:
 
 
 def test_manifest_lists_every_image(tmp_path: Path) -> None:
-    """The manifest has one row per patient and image with both digests, and tells masks from images."""
+    """The manifest has one row per patient and image with digests and hash, and tells masks, which have no hash."""
     folder = write_cohort(tmp_path / "mri_test", 4)
     (folder / read_rows(folder / "patients.csv")[1]["t2w_path"]).unlink()
     manifest = check_cohort(folder).manifest
@@ -72,6 +73,41 @@ def test_manifest_lists_every_image(tmp_path: Path) -> None:
     missing = manifest[manifest["sha256"].isna()]
     assert missing[["patient_id", "image"]].to_numpy().tolist() == [["mri_test-0001", "t2w"]]
     assert missing["voxel_sha256"].isna().all()
+    unhashed = manifest["perceptual_hash"].isna()
+    assert unhashed.equals((manifest["kind"] == "mask") | manifest["sha256"].isna())
+
+
+def test_changed_copy_of_another_patient_is_found(tmp_path: Path) -> None:
+    """An image that is another patient's but for one voxel is named with its owner; a patient's own are not."""
+    folder = write_cohort(tmp_path / "mri_test", 4)
+    image = SimpleITK.ReadImage(str(folder / read_rows(folder / "patients.csv")[0]["dwi_b0_path"]))
+    image.SetPixel(4, 4, 2, 395.0)
+    row = read_rows(folder / "patients.csv")[2]
+    SimpleITK.WriteImage(image, str(folder / row["dwi_b0_path"]))
+    replace_image(folder, 4, "dwi_b0", folder / row["dwi_b0_path"])
+    checks = {check.id: check for check in check_images(folder)[0]}
+    near = checks["images.near_unique"]
+
+    assert checks["images.unique"].success
+    assert (near.evaluated, len(near.findings)) == (12, 1)
+    assert near.findings[0].where == "patients.csv row 4 (mri_test-0002) column dwi_b0_path"
+    assert near.findings[0].found.startswith("nearly the dwi_b0 of mri_test-0000 (row 2): ")
+
+
+def test_images_are_checked_without_outcomes(tmp_path: Path) -> None:
+    """Checks and manifest of the images are those of the whole report, though there is no outcome table to read."""
+    folder = write_cohort(tmp_path / "mri_test", 4)
+    report = check_cohort(folder)
+    (folder / "outcomes.csv").unlink()
+    done: list[tuple[int, int]] = []
+    checks, manifest = check_images(folder, lambda i, n: done.append((i, n)))
+
+    assert checks == tuple(check for check in report.checks if check.id.startswith("images."))
+    assert manifest.equals(report.manifest)
+    assert done == [(i, 4) for i in range(1, 5)]
+    edit_rows(folder / "patients.csv", lambda rows: [{k: v for k, v in r.items() if k != "t2w_path"} for r in rows])
+    with pytest.raises(InputError, match="t2w_path"):
+        check_images(folder)
 
 
 def test_processes_change_nothing(tmp_path: Path) -> None:

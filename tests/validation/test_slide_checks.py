@@ -18,7 +18,7 @@ from validation.check import CohortReport, check_cohort
 from validation.cohort import load_cohort
 from validation.digests import file_sha256
 from validation.image_checks import ImageCheck, PatientImages, check_patient, demanded
-from validation.independence import compare
+from validation.independence import compare_manifests
 from validation.schema import SCHEMAS, AnnotationSchema, CohortSchema, SlideSchema, load_schema
 
 pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")  # Great Expectations' own imports
@@ -313,12 +313,12 @@ def test_same_scan_twice_is_found(tmp_path: Path, schema: CohortSchema) -> None:
 def test_scan_in_two_cohorts_is_found(tmp_path: Path, schema: CohortSchema) -> None:
     """Independence compares slides by file and by pixels; annotations are left out."""
     a, b = write_cohort(tmp_path / "slides_a"), write_cohort(tmp_path / "slides_b", seed=50)
-    apart = compare(check_cohort(a).manifest, check_cohort(b).manifest)
+    apart = compare_manifests(check_cohort(a).manifest, check_cohort(b).manifest)
     shutil.copy(a / "images/slides_a-2/slide.tiff", b / "images/slides_b-4/slide.tiff")
     replace_image(b, 6, "slide", b / "images/slides_b-4/slide.tiff")
     again = write_slide(b / "images/again.tiff", tissue(ROWS, COLUMNS, 3), 0.4, tile_px=256)
     replace_image(b, 4, "slide", again)
-    shared = compare(check_cohort(a).manifest, check_cohort(b).manifest)["shared"]
+    shared = compare_manifests(check_cohort(a).manifest, check_cohort(b).manifest)["shared"]
 
     assert apart["success"]
     assert apart["compared"]["voxel_contents"] == [5, 5]

@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 from validation.gates.base import Answer, Case, Document, GateSpec, Side, State
 from validation.gates.provenance import checked_tables, development_problem
 
-COMPARISONS = ("patients", "image_files", "voxel_contents")
+COMPARISONS = ("patients", "image_files", "voxel_contents", "near_duplicates")
 
 
 class IndependenceGate:
@@ -41,7 +41,13 @@ class IndependenceGate:
             reason = f"shared with {record['development']}: {found or 'see the record'}"
             return Answer(cohort, State.FAIL, reason, value=count)
         reason = f"shares nothing with {record['development']}"
-        return Answer(cohort, State.PASS, reason, value=count, method="ids, file digests and voxel digests compared")
+        return Answer(
+            cohort,
+            State.PASS,
+            reason,
+            value=count,
+            method="ids, file digests, voxel digests and perceptual hashes compared",
+        )
 
 
 def _problem(case: Case, cohort: str, record: Document) -> str | None:
@@ -59,7 +65,7 @@ def _problem(case: Case, cohort: str, record: Document) -> str | None:
 
 
 def _sizes(compared: Any) -> TypeGuard[dict[str, list[int]]]:
-    """Whether there are two counts, development and external, for exactly the three comparisons."""
+    """Whether there are two counts, development and external, for exactly the four comparisons."""
     return (
         isinstance(compared, dict)
         and set(compared) == set(COMPARISONS)
@@ -68,7 +74,7 @@ def _sizes(compared: Any) -> TypeGuard[dict[str, list[int]]]:
 
 
 def _pairs(shared: Any) -> TypeGuard[dict[str, list[Any]]]:
-    """Whether there is a list of shared pairs for exactly the three comparisons."""
+    """Whether there is a list of shared pairs for exactly the four comparisons."""
     return (
         isinstance(shared, dict)
         and set(shared) == set(COMPARISONS)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.validation.specimens import COHORT, SECOND, judged, states
 from validation.gates.independence import COMPARISONS
-from validation.independence import compare
+from validation.independence import compare_manifests
 from validation.protocol import Protocol
 
 PAIR = {"development": {"patient_id": "D1", "image": "t2w"}, "external": {"patient_id": "E9", "image": "t2w"}}
@@ -26,6 +26,9 @@ def test_passes(plan: Protocol) -> None:
         ((), None, "was not compared"),
         (("shared", "patients"), [PAIR], "shared with mri_development: 1 patients"),
         (("shared", "voxel_contents"), [PAIR, PAIR], "2 voxel contents"),
+        (("shared", "near_duplicates"), [{**PAIR, "bits": 7}], "shared with mri_development: 1 near duplicates"),
+        (("shared",), {"patients": [], "image_files": [], "voxel_contents": []}, "malformed"),
+        (("compared", "near_duplicates"), [300, 0], "nothing to compare: near_duplicates"),
         (("success",), False, "see the record"),
         (("compared", "image_files"), [0, 500], "nothing to compare: image_files"),
         (("compared", "image_files"), [], "malformed"),
@@ -54,7 +57,7 @@ def test_fails(plan: Protocol, path: tuple[str, ...], value: Any, reason: str) -
 
 def test_what_is_compared_is_what_is_demanded() -> None:
     """The gate demands exactly the comparisons that are made."""
-    nobody = pd.DataFrame(columns=["patient_id", "image", "kind", "sha256", "voxel_sha256"])
-    record = compare(nobody, nobody)
+    nobody = pd.DataFrame(columns=["patient_id", "image", "kind", "sha256", "voxel_sha256", "perceptual_hash"])
+    record = compare_manifests(nobody, nobody)
 
     assert set(record["compared"]) == set(record["shared"]) == set(COMPARISONS)
