@@ -8,6 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from pipelines.cli_cohort import cohort
+from pipelines.cli_ledger import ledger
+from pipelines.cli_protocol import protocol
+
 app = typer.Typer(
     name="hallmark",
     help="Release gate and model registry for clinical imaging models. A model carries `champion` only when evidence "
@@ -17,17 +21,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-cohort = typer.Typer(
-    name="cohort",
-    help="What a centre does with its cohort before anyone else sees anything of it.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-)
 app.add_typer(cohort)
+app.add_typer(protocol)
+app.add_typer(ledger)
 
 Model = Annotated[str, typer.Argument(help="Entry of `models` in params.yaml.", show_default=False)]
+CohortName = Annotated[str, typer.Argument(help="Cohort in data/cohorts.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -48,38 +47,18 @@ def check(
     raise typer.Exit(check_folder(folder, as_json))
 
 
-@cohort.command()
-def fingerprint(
-    folder: Annotated[Path, typer.Argument(help="Cohort folder.", show_default=False)],
-    salt_file: Annotated[
-        Path, typer.Option(help="File with the secret that the centres share, 16 bytes or more.", show_default=False)
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file to write.", show_default=False)],
-) -> None:
-    """Write salted hashes of a cohort's patients and images, which another centre can compare with its own.
+@app.command()
+def evaluate(model: Model, cohort: CohortName) -> None:
+    """Open the sealed outcomes of a cohort for one model, by its locked protocol, and write the evidence.
 
-    Reads the folder (never its outcomes) and SALT_FILE; writes OUTPUT, which holds no id. Exits with 0 when done, 2 on
-    bad input or when a check of an image fails, 4 on an internal error.
+    The DVC stage `evaluate`, by hand. Reads artifacts/MODEL, predictions/MODEL, the cohort, the protocol with its lock,
+    the key and the exposure ledger; adds a line to the ledger unless the same was asked before, and writes
+    evidence/MODEL. Exits with 0 when done, 2 on bad input or when the outcomes may not be opened, 4 on an internal
+    error.
     """
-    from pipelines.cohort_commands import fingerprint_folder
+    from pipelines.evaluate import evaluate as evaluate_stage
 
-    raise typer.Exit(fingerprint_folder(folder, salt_file, output))
-
-
-@cohort.command()
-def compare(
-    first: Annotated[Path, typer.Argument(help="Fingerprint of one cohort.", show_default=False)],
-    second: Annotated[Path, typer.Argument(help="That of another, made with the same salt.", show_default=False)],
-    as_json: AsJson = False,
-) -> None:
-    """Compare two fingerprints: patients, image files, voxels and near-duplicate images that both cohorts have.
-
-    Reads both files and needs no salt; writes nothing. Exits with 0 when nothing is shared, 1 when something is, 2 on
-    bad input (another salt, nothing to compare), 4 on an internal error.
-    """
-    from pipelines.cohort_commands import compare_fingerprints
-
-    raise typer.Exit(compare_fingerprints(first, second, as_json))
+    evaluate_stage(model, cohort)
 
 
 @app.command()
@@ -158,7 +137,7 @@ def predict(
 @app.command()
 def explain(
     model: Model,
-    cohort: Annotated[str, typer.Argument(help="Cohort in data/cohorts.", show_default=False)],
+    cohort: CohortName,
     patient: Annotated[list[str] | None, typer.Option(help="Patient to explain; repeat.", show_default=False)] = None,
     output: Annotated[
         Path | None,
@@ -194,63 +173,6 @@ def deepsmote(
     from pipelines.commands import draw_synthetic_images
 
     raise typer.Exit(draw_synthetic_images(model, output))
-
-
-protocol_app = typer.Typer(
-    help="Write, check and show protocols, the plans fixed before outcomes are looked at. Reads validation/protocols/, "
-    "params.yaml and what the models say of themselves; only `new` writes. Exits with 0 when done, 2 on bad input.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-app.add_typer(protocol_app, name="protocol")
-Architecture = Annotated[str, typer.Argument(help="Folder in models/, which names the protocol.", show_default=False)]
-
-
-@protocol_app.command("new")
-def protocol_new(
-    architecture: Architecture,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="File to write; validation/protocols/ARCHITECTURE.yaml.", show_default=False
-        ),
-    ] = None,
-) -> None:
-    """Write the template of a protocol: what the model says of itself, and TODO where a person must decide.
-
-    Reads the architecture's outputs, endpoints and horizons; writes one new file and never replaces one. Exits with 0
-    when done, 2 on bad input or when the file is there, 4 on an internal error.
-    """
-    from pipelines.protocol_commands import new_protocol
-
-    raise typer.Exit(new_protocol(architecture, output))
-
-
-@protocol_app.command("check")
-def protocol_check(
-    architecture: Annotated[
-        list[str] | None, typer.Argument(help="Architectures; all of them if none is named.", show_default=False)
-    ] = None,
-) -> None:
-    """Check protocols: every key, every contradiction, with file and line; one line per protocol.
-
-    Reads the protocols, params.yaml, the outputs of the models and cohort.yaml of the cohorts at hand, never outcomes;
-    writes nothing. Exits with 0 when all are sound, 2 when one is not, 4 on an internal error.
-    """
-    from pipelines.protocol_commands import check_protocols
-
-    raise typer.Exit(check_protocols(architecture or ()))
-
-
-@protocol_app.command("show")
-def protocol_show(architecture: Architecture, as_json: AsJson = False) -> None:
-    """Print a plan: intended use, cohorts, estimates, subgroups, and each gate with limit, source and hazard.
-
-    Reads the protocol; writes nothing. Exits with 0 when done, 2 on bad input, 4 on an internal error.
-    """
-    from pipelines.protocol_commands import show_protocol
-
-    raise typer.Exit(show_protocol(architecture, as_json))
 
 
 Name = str | None

@@ -90,3 +90,28 @@ def _place(side: str, pair: Mapping[str, Any]) -> str:
     """Return a row in words, counted from 0 as a table is indexed."""
     image = f" {pair[side]['image']}" if pair[side]["image"] else ""
     return f"{side} row {pair[side]['row']}{image} of patient {pair[side]['patient'][:HASH_SHOWN]}"
+
+
+def seal_folder(folder: Path, move_to: Path | None, *, delete: bool, demonstration: bool) -> int:
+    """Seal the outcomes of a cohort folder, and say what anyone can read of them."""
+    if (move_to is None) != delete:
+        found = "both --move-to and --delete" if delete else "neither --move-to nor --delete"
+        raise InputError("hallmark cohort seal", found, "one of them", "Say what becomes of the open table.")
+    from pipelines.sealing import seal_cohort
+
+    sealed = seal_cohort(folder, move_to, demonstration=demonstration)
+    header = sealed.header
+    typer.echo(
+        f"{sealed.file}: outcomes of {header.n} patients, {len(header.checks)} checks passed, key {header.key_id}\n"
+        f"{header.table} was {'deleted' if move_to is None else f'moved to {move_to}'}"
+    )
+    return 0
+
+
+def draw_key(file: Path) -> int:
+    """Draw a key, and say how it is used; the key itself is never shown."""
+    from validation.sealing.keys import VARIABLE, new_key
+
+    key = new_key(file)
+    typer.echo(f"{file}: key {key.id}. Use it with: export {VARIABLE}={file.absolute()}")
+    return 0

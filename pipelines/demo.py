@@ -28,10 +28,10 @@ from pipelines.layout import (
     protocol_file,
     verdict_file,
 )
-from pipelines.locking import lock_protocol
 from pipelines.oracle import against_oracle, oracle_text
 from pipelines.params import Params, load_params
 from pipelines.planted import SLIDES, planted_text, recovered_features
+from pipelines.protocol_commands import lock_plan
 from registry.artefact import read_artefact
 from registry.errors import Refusal
 from validation.cohort import load_cohort
@@ -101,7 +101,7 @@ def reproduce() -> tuple[list[tuple[str, float]], int]:
     for number, lanes in enumerate((*rounds(load_params()), [EVERYTHING])):
         if number == 1:  # the cohorts are there: from now on nobody changes a plan unseen
             for architecture in sorted({entry.architecture for entry in load_params().models.values()}):
-                lock_protocol(architecture)
+                lock_plan(architecture)
         with ThreadPoolExecutor(len(lanes)) as pool:
             results = list(pool.map(_repro, lanes))
         steps += [step for lane, _ in results for step in lane]

@@ -247,3 +247,42 @@ def _gate_lines(gate: GateSpec, protocol: Protocol) -> list[str]:
         f"  hazard: {gate.hazard}",
         f"  source: {gate.source}",
     ]
+
+
+def lock_plan(architecture: str) -> int:
+    """Check and lock a plan, and say what was done."""
+    from pipelines.locking import lock_protocol
+
+    check_protocol(load_params(), _spec(architecture))
+    done = lock_protocol(architecture)
+    if done.created:
+        what = "locked"
+    else:
+        what = "locked anew: synthetic cohorts were drawn anew" if done.changed else "was locked already"
+    typer.echo(f"{architecture}: {what}, for {', '.join(done.lock.cohorts)} (lock {done.lock.sha256[:12]})")
+    return 0
+
+
+def amend_plan(architecture: str, reason: str) -> int:
+    """Check a changed plan, record the change, and say what follows from it."""
+    from pipelines.locking import amend_protocol
+
+    check_protocol(load_params(), _spec(architecture))
+    done = amend_protocol(architecture, reason)
+    opened = done.lock.history[-1].openings
+    typer.echo(f"{architecture}: {' and '.join(done.changed)} amended (lock {done.lock.sha256[:12]})")
+    if opened and "gates" in done.changed:
+        typer.echo(f"  after {opened} opening(s): no verdict on what was opened is better than INCONCLUSIVE")
+    if opened and {"analysis", "cohorts"} & set(done.changed):
+        typer.echo(f"  after {opened} opening(s): evidence of the plan before is stale; dvc repro opens outcomes again")
+    return 0
+
+
+def show_difference(architecture: str) -> int:
+    """Print what differs between a plan and its lock; 1 if anything does."""
+    from pipelines.locking import difference
+
+    _spec(architecture)
+    lines = difference(architecture)
+    typer.echo("\n".join(lines) or f"{architecture}: the plan is the locked one")
+    return 1 if lines else 0

@@ -1,0 +1,1 @@
+"""Tests of sealed outcomes, locks and the ledger."""
