@@ -28,7 +28,7 @@ from validation.estimators.catalogue.survival import SURVIVAL
 from validation.estimators.discrimination.auc import auc_at_horizon
 from validation.estimators.discrimination.concordance import harrell_c
 from validation.estimators.estimate import UndefinedEstimate
-from validation.gates.base import State
+from validation.gates.base import Custody, State
 from validation.gates.independence import COMPARISONS
 from validation.protocol import EstimateSpec, Protocol, load_protocol
 from validation.verdict import Verdict, judge
@@ -157,6 +157,7 @@ def verdict(protocol: Protocol, cohort: Simulated) -> Verdict:
             "artifact": ARTIFACT,
             "predictions": "3" * 64,
             **tables,
+            **dict.fromkeys(("cohort_yaml", "judge", "opening"), "4" * 64),
             "analysis": protocol.analysis.estimates_digest,
         },
     }
@@ -183,6 +184,8 @@ def verdict(protocol: Protocol, cohort: Simulated) -> Verdict:
         },
         independence={COHORT: comparison},
         parity={"model": "simulated", "artifact": ARTIFACT, "max_abs_difference": {"lp": 0.0}, "n": 1},
+        custody={COHORT: Custody(None)},
+        lock_problem=None,
     )
 
 

@@ -32,10 +32,12 @@ from pipelines.progress import LineProgress, TrainingProgress
 from pipelines.synthetic.cohorts import COHORTS
 from pipelines.synthetic.writing import write_cohort
 from pipelines.train import development_set
-from validation.cohort import Cohort, load_cohort, load_outcomes
+from validation.cohort import Cohort, load_cohort
 from validation.documents import read_json, write_json
 from validation.evaluate import evaluate_cohort
+from validation.evidence import GIVEN_DIGESTS
 from validation.protocol import load_protocol
+from validation.sealing.opening import open_demonstration
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "benchmarks" / "paper_profile.json"
@@ -99,8 +101,8 @@ def run(model: str, folder: Path) -> dict[str, Any]:
             contract,
             cohort,
             predictions=predicted(network, spec, cohort),
-            outcomes=load_outcomes(cohort),
-            digests=dict.fromkeys(("artifact", "predictions", "outcomes", "patients"), "benchmark"),
+            outcomes=open_demonstration(cohort),
+            digests=dict.fromkeys(GIVEN_DIGESTS, "benchmark"),
         )
         evidence[name] = [
             {key: entry.get(key) for key in ("id", "value", "lower", "upper", "n", "events")}

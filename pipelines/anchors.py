@@ -36,7 +36,7 @@ def _named_lines() -> dict[str, tuple[int, str]]:
     """Return number and hash of every line that a verdict at hand rests on."""
     named = {}
     for path in sorted(Path().glob(VERDICTS)):
-        openings = ((read_json(path) or {}).get("digests") or {}).get("openings") or {}
+        openings = (read_json(path) or {}).get("openings") or {}
         for cohort, opening in openings.items():
             if opening is not None:
                 named[f"{path.as_posix()} on {cohort}"] = (int(opening["line"]), str(opening["hash"]))

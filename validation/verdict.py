@@ -16,7 +16,15 @@ from validation.protocol import Protocol
 
 SCHEMA = 1
 EXIT_CODES: Mapping[State, int] = {State.PASS: 0, State.FAIL: 1, State.INCONCLUSIVE: 3}
-_KEYS = {"schema": int, "model": str, "verdict": str, "synthetic": bool, "gates": list, "digests": dict}
+_KEYS = {
+    "schema": int,
+    "model": str,
+    "verdict": str,
+    "synthetic": bool,
+    "gates": list,
+    "digests": dict,
+    "openings": dict,
+}
 _REMEDY = "Run the gate again; a verdict is never edited."
 
 
@@ -28,14 +36,16 @@ class Verdict:
         model: Name of the model.
         synthetic: Whether any cohort behind it is synthetic.
         gates: One result per gate and cohort: provenance and protocol first, then in the order of the protocol.
-        digests: What was judged: artifact, protocol_gates, analysis, parity, and by cohort evidence, cohorts,
-            independence and openings (line of the ledger and its hash); null where a document was missing.
+        digests: What was judged: artifact, protocol_gates, analysis, parity, and by cohort evidence, cohorts and
+            independence; null where a document was missing.
+        openings: By external cohort the line of the ledger that the evidence rests on, and its hash; null without one.
     """
 
     model: str
     synthetic: bool
     gates: tuple[GateResult, ...]
     digests: Mapping[str, Any]
+    openings: Mapping[str, Any]
 
     @property
     def state(self) -> State:
@@ -60,6 +70,7 @@ class Verdict:
             "synthetic": self.synthetic,
             "gates": [result.to_dict() for result in self.gates],
             "digests": dict(self.digests),
+            "openings": dict(self.openings),
         }
 
     @classmethod
@@ -81,7 +92,7 @@ class Verdict:
             gates = tuple(GateResult.from_dict(gate) for gate in raw["gates"])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(where, f"{type(error).__name__}: {error}", "a verdict as written", _REMEDY) from error
-        verdict = cls(raw["model"], raw["synthetic"], gates, raw["digests"])
+        verdict = cls(raw["model"], raw["synthetic"], gates, raw["digests"], raw["openings"])
         if verdict.to_dict() != dict(raw):
             raise InputError(where, str(raw["verdict"]), f"{verdict.state}, as its gates say", _REMEDY)
         return verdict
@@ -102,7 +113,6 @@ def _digests(protocol: Protocol, case: Case) -> dict[str, Any]:
         "evidence": {cohort: _sha256(case.evidence.get(cohort)) for cohort in case.external},
         "cohorts": {cohort: _sha256(report) for cohort, report in case.cohort_checks.items()},
         "independence": {cohort: _sha256(case.independence.get(cohort)) for cohort in case.external},
-        "openings": {cohort: _opening(case.custody.get(cohort)) for cohort in case.external},
         "parity": _sha256(case.parity),
     }
 
@@ -171,4 +181,5 @@ def judge(
     results = tuple(GateResult(spec, answer) for gate, spec in plan for answer in gate.judge(spec, case))
     documents = [*evidence.values(), *cohort_checks.values()]
     synthetic = any(bool(document.get("synthetic")) for document in documents if document is not None)
-    return Verdict(model, synthetic, results, _digests(protocol, case))
+    openings = {cohort: _opening(case.custody.get(cohort)) for cohort in case.external}
+    return Verdict(model, synthetic, results, _digests(protocol, case), openings)

@@ -30,6 +30,8 @@ from validation.check import check_cohort
 from validation.cohort import load_cohort, load_outcomes
 from validation.errors import InputError
 from validation.evaluate import evaluate_cohort
+from validation.evidence import GIVEN_DIGESTS
+from validation.gates.base import Custody
 from validation.protocol import load_protocol
 from validation.verdict import judge
 
@@ -176,7 +178,7 @@ def test_evidence_counts_who_is_left_out(artefact: Artefact, defective: Path, in
         cohort,
         predictions=predictions,
         outcomes=load_outcomes(cohort),
-        digests={"artifact": artefact.digest, "predictions": "0" * 64, **tables},
+        digests={**dict.fromkeys(GIVEN_DIGESTS, "0" * 64), "artifact": artefact.digest, **tables},
     )
 
     flow = evidence["patients"]
@@ -194,6 +196,8 @@ def test_evidence_counts_who_is_left_out(artefact: Artefact, defective: Path, in
         cohort_checks={COHORT: report},
         independence={},
         parity=None,
+        custody={COHORT: Custody(None)},
+        lock_problem=None,
     )
     answers = {(gate.spec.id, gate.answer.cohort): gate.answer for gate in verdict.gates}
     failures = answers["image_failures", COHORT]

@@ -24,6 +24,7 @@ from tests.validation.specimens import (
     undefined,
 )
 from validation.documents import write_json
+from validation.gates.base import Custody
 from validation.verdict import judge
 
 NAME = "mri_distant_metastasis"
@@ -74,6 +75,8 @@ def make_judged(
         "cohort_checks": {name: check_report(name) for name in (cohort, DEVELOPMENT)},
         "independence": {cohort: comparison(cohort)},
         "parity": {**documents(plan)["parity"], "artifact": artefact.digest},
+        "custody": {cohort: Custody(None, None, 1, "3" * 64)},
+        "lock_problem": None,
     }
     about = {"model": MODEL, "artifact_digest": artefact.digest, "development": TRAINED_ON, "outputs": OUTPUTS}
     verdict = judge(plan, **about, **given)

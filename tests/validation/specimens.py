@@ -7,6 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from validation.gates.base import Custody
 from validation.protocol import Protocol, load_protocol
 from validation.verdict import Verdict, judge
 
@@ -106,6 +107,9 @@ def evidence(plan: Protocol, cohort: str = COHORT) -> dict[str, Any]:
             "artifact": ARTIFACT,
             "predictions": "d" * 64,
             **TABLES,
+            "cohort_yaml": "e" * 64,
+            "judge": "1" * 64,
+            "opening": "2" * 64,
             "analysis": plan.analysis.estimates_digest,
         },
     }
@@ -156,6 +160,8 @@ def documents(plan: Protocol) -> dict[str, Any]:
             "n": 16,
             "method": "M",
         },
+        "custody": {cohort: Custody(None, None, 1, "3" * 64) for cohort in cohorts},
+        "lock_problem": None,
     }
 
 

@@ -18,7 +18,7 @@ from validation.descriptive.document import whole
 from validation.documents import encode
 from validation.errors import InputError
 from validation.evaluate import describe_cohort, evaluate_cohort
-from validation.evidence import check_evidence
+from validation.evidence import GIVEN_DIGESTS, check_evidence
 from validation.protocol import Protocol, load_protocol
 
 PLAN = f"""
@@ -43,7 +43,7 @@ CONTRACT = {
     "endpoint": "rfs",
     "cutoffs": {"lp": 1.1},
 }
-DIGESTS = dict.fromkeys(("artifact", "predictions", "outcomes", "patients"), "0" * 64)
+DIGESTS = dict.fromkeys(GIVEN_DIGESTS, "0" * 64)
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def test_sound_evidence_is_read(tmp_path: Path) -> None:
     ("path", "value", "reason"),
     [
         (("schema",), 0, "key schema: found 0; expected 1"),
-        (("digests",), {"artifact": "a"}, "no analysis, outcomes, patients, predictions"),
+        (("digests",), {"artifact": "a"}, "no analysis, cohort_yaml, judge, opening, outcomes, patients, predictions"),
         (("notes",), "x", "unknown notes"),
         (("estimates", 0, "value"), True, "key value: found True"),
         (("estimates", 0, "lower"), None, "key lower: found None"),

@@ -49,8 +49,8 @@ def test_text(tmp_path: Path) -> None:
     text = as_text(judged(protocol(tmp_path)))
     lines = text.splitlines()
 
-    assert lines[0] == "mri_challenger: PASS (16 PASS) – synthetic data"
-    assert len(lines) == 3 + 16
+    assert lines[0] == "mri_challenger: PASS (19 PASS) – synthetic data"
+    assert len(lines) == 3 + 19
     column = lines[2].index("limit")
     assert {line[column - 1] for line in lines[2:]} == {" "}
     assert "descriptive" in text
@@ -62,7 +62,7 @@ def test_markdown(tmp_path: Path) -> None:
     entry = undefined("c", "a|b", False, 10)
     lines = as_markdown(judged(plan, "evidence", COHORT, "estimates", 0, value=entry)).splitlines()
 
-    assert lines[0] == "**mri_challenger: FAIL (1 FAIL, 15 PASS) – synthetic data**"
+    assert lines[0] == "**mri_challenger: FAIL (1 FAIL, 18 PASS) – synthetic data**"
     assert lines[2].startswith("| state | gate | cohort |")
     assert "a\\|b" in lines[4]
-    assert len(lines) == 4 + 16
+    assert len(lines) == 4 + 19

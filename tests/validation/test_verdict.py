@@ -57,7 +57,8 @@ def test_descriptive_gates_never_block(plan: Protocol) -> None:
 def test_nothing_in_evidence_fails(plan: Protocol) -> None:
     """Without any document every gate fails, and nothing raises."""
     about: dict[str, Any] = {"model": "m", "artifact_digest": ARTIFACT, "development": {}, "outputs": ()}
-    verdict = judge(plan, **about, evidence={}, cohort_checks={}, independence={}, parity=None)
+    nothing: dict[str, Any] = {"evidence": {}, "cohort_checks": {}, "independence": {}, "parity": None, "custody": {}}
+    verdict = judge(plan, **about, **nothing, lock_problem="the protocol is not locked")
 
     assert {str(result.answer.state) for result in verdict.gates} == {"FAIL"}
     assert verdict.digests["evidence"] == {COHORT: None, SECOND: None}

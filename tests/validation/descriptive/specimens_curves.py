@@ -15,6 +15,7 @@ from validation.cohort_table import CohortTable
 from validation.descriptive.base import Descriptive
 from validation.descriptive.document import check_description, compact, whole
 from validation.documents import encode
+from validation.evidence import GIVEN_DIGESTS
 from validation.schema import load_schema
 
 CUTOFFS = {"prob": 0.5, "lp": 1.1}
@@ -87,7 +88,7 @@ def cohort(table: pd.DataFrame | None = None, **changes: Any) -> CohortTable:
 
 def document(analyses: list[dict[str, Any]], n: int) -> dict[str, Any]:
     """Descriptive analyses of a cohort of n patients, as they are written, and sound around them."""
-    digests = dict.fromkeys(("artifact", "predictions", "outcomes", "patients", "analysis"), "0" * 64)
+    digests = dict.fromkeys((*GIVEN_DIGESTS, "analysis"), "0" * 64)
     return compact(
         {
             "schema": 1,

@@ -15,6 +15,7 @@ from validation.cohort_table import CohortTable
 from validation.descriptive.base import Descriptive
 from validation.descriptive.document import check_description, compact, whole
 from validation.documents import encode
+from validation.evidence import GIVEN_DIGESTS
 from validation.schema import load_schema
 
 CUTOFFS = {"lp_a": 0.2}
@@ -120,7 +121,7 @@ def document(analyses: list[dict[str, Any]], n: int) -> dict[str, Any]:
             "synthetic": True,
             "patients": {"declared": n, "predicted": n, "failed": [], "with_missing_covariates": 0},
             "analyses": analyses,
-            "digests": dict.fromkeys(("artifact", "predictions", "outcomes", "patients", "analysis"), "0" * 64),
+            "digests": dict.fromkeys((*GIVEN_DIGESTS, "analysis"), "0" * 64),
         }
     )
 
