@@ -78,7 +78,8 @@ def seal(
 def key(file: Annotated[Path, typer.Argument(help="File to write; never replaced.", show_default=False)]) -> None:
     """Draw a key that seals outcomes. Whoever holds it can open them: keep it away from those who train models.
 
-    Writes FILE, readable by its owner alone. Exits with 0 when done, 2 when the file is there or cannot be written.
+    Reads nothing; writes FILE, readable by its owner alone. Exits with 0 when done, 2 when the file is there or cannot
+    be written.
     """
     from pipelines.cohort_commands import draw_key
 

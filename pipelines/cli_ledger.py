@@ -48,8 +48,8 @@ def merge(
 ) -> None:
     """Add the entries of another branch's ledger that are missing here, after a merge.
 
-    Reads OTHER (`git show MERGE_HEAD:evidence/ledger.jsonl > OTHER`); adds lines to evidence/ledger.jsonl, which must
-    be that of the branch at hand. Exits with 0 when done, 2 on bad input, 4 on an internal error.
+    Reads OTHER (`git show MERGE_HEAD:evidence/ledger.jsonl > OTHER`); writes lines to the end of evidence/ledger.jsonl,
+    which must be that of the branch at hand. Exits with 0 when done, 2 on bad input, 4 on an internal error.
     """
     from pipelines.ledger_commands import merge_ledger
 

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import SimpleITK
 import yaml
 from numpy.typing import NDArray
 
+from validation.cohort import Cohort, load_outcomes
 from validation.digests import path_sha256
+from validation.sealing.opening import open_demonstration
 
 CENTRES = ("A", "B")
 IMAGES = ("t2w", "t2w_mask", "dwi_b0", "dwi_b1000", "dwi_mask")
@@ -165,6 +168,11 @@ def cohort_meta(name: str, role: str = "external") -> dict[str, Any]:
     }
 
 
+def outcomes_of(cohort: Cohort) -> pd.DataFrame:
+    """Return the outcomes of a synthetic cohort, open or sealed with the published key."""
+    return open_demonstration(cohort) if cohort.meta.sealed else load_outcomes(cohort)
+
+
 def read_rows(path: Path) -> list[dict[str, str]]:
     """Read a csv table as text."""
     with path.open(newline="") as file:
@@ -205,8 +213,6 @@ def edit_meta(folder: Path, **changes: Any) -> None:
 
 def _to_parquet(folder: Path, patients: list[dict[str, Any]], outcomes: list[dict[str, Any]]) -> None:
     """Write the tables as typed parquet in place of csv; empty cells are null."""
-    import pandas as pd
-
     for name, rows in (("patients", patients), ("outcomes", outcomes)):
         pd.DataFrame(rows).replace("", None).convert_dtypes().to_parquet(folder / f"{name}.parquet", index=False)
         (folder / f"{name}.csv").unlink()

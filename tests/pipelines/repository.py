@@ -69,6 +69,13 @@ class Repository:
         """Run `dvc repro`; return the names of the DVC stages that ran."""
         return RUNNING.findall(self.run("dvc", "repro", *targets).stdout)
 
+    def repro_all(self, *architectures: str) -> list[str]:
+        """Make the cohorts, lock the protocols and run the rest, as a study does; return what ran."""
+        cohorts = self.repro(*(f"check@{cohort}" for cohort in self.read("params.yaml")["cohorts"]))
+        for architecture in architectures:
+            self.run("pipelines", "protocol", "lock", architecture)
+        return cohorts + self.repro()
+
     def edit(self, path: str, **changes: Any) -> None:
         """Set top-level keys of a YAML file."""
         document = self.read(path)
@@ -86,7 +93,7 @@ def copy_repository(folder: Path) -> Repository:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     for room in ROOMS:
-        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__", "*.lock.json"))
     repository = Repository(folder)
     for command in (("init", "-q"), ("config", "user.email", "test@example.org"), ("config", "user.name", "Test")):
         repository.run("git", *command)

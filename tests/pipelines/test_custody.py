@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pipelines.evaluate import evaluate
+from pipelines.gate import gate
 from pipelines.layout import (
     LEDGER,
     PARAMS,
@@ -24,7 +25,9 @@ from pipelines.layout import (
 )
 from pipelines.ledger_commands import merge_ledger, verify_ledger
 from pipelines.locking import amend_protocol, difference, lock_protocol
+from pipelines.params import load_params
 from pipelines.sealing import seal_cohort
+from pipelines.status import _problems
 from tests.cohorts import edit_meta, write_cohort
 from tests.pipelines.study import (
     ARCHITECTURE,
@@ -276,8 +279,6 @@ def test_a_cut_that_was_committed_is_found_against_the_history(opened: Path) -> 
 
 def test_a_line_that_a_verdict_rests_on_is_an_anchor(opened: Path) -> None:
     """Even where git never saw it."""
-    from pipelines.gate import gate
-
     gate(MODEL)
     shutil.rmtree(".git")
     git("init", "-q")
@@ -553,3 +554,19 @@ def test_ledgers_of_two_branches_are_merged(opened: Path, tmp_path: Path) -> Non
     assert merge_ledger(theirs) == 0
     assert [entry.model for entry in entries()[4:]] == [MODEL, OTHER]
     assert verify_ledger() == 0
+
+
+def test_status_says_why_evidence_is_not_used_and_what_to_run(opened: Path) -> None:
+    """Of each model: stale evidence, a changed plan, a verdict that no longer follows."""
+    gate(MODEL)
+    params = load_params()
+    assert _problems(params, MODEL) == ()
+    make_predictions(MODEL, COHORT, seed=9)
+    stale, verdict = _problems(params, MODEL)
+    assert stale.startswith("mri_external: stale: it is about predictions")
+    assert stale.endswith(f"dvc repro evaluate@{MODEL}-{COHORT}")
+    assert verdict == f"verdict.json is not what the evidence says now: dvc repro gate@{MODEL}"
+    write_protocol(LOOSER)
+    assert "gates changed since the protocol was locked" in _problems(params, MODEL)[1]
+    shutil.rmtree(Path("artifacts") / MODEL)
+    assert _problems(params, MODEL) == (f"not exported yet: dvc repro gate@{MODEL}",)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.evaluate import _read_predictions
+from pipelines.evaluate import read_predictions
 from pipelines.layout import predictions_table
 from validation.errors import InputError
 
@@ -22,7 +22,7 @@ def test_a_damaged_table_is_bad_input(tmp_path: Path, monkeypatch: pytest.Monkey
     path.write_bytes(content)
 
     with pytest.raises(InputError, match=r"cannot be read.*Run dvc repro predict@model-cohort"):
-        _read_predictions("model", "cohort", "a", "b")
+        read_predictions("model", "cohort", "a", "b")
 
 
 def test_predictions_of_another_model_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,4 +33,4 @@ def test_predictions_of_another_model_are_refused(tmp_path: Path, monkeypatch: p
     pq.write_table(pa.table({"x": [1]}).replace_schema_metadata({"hallmark.artifact_digest": "other"}), path)
 
     with pytest.raises(InputError, match="artifact_digest other; expected a"):
-        _read_predictions("model", "cohort", "a", "b")
+        read_predictions("model", "cohort", "a", "b")

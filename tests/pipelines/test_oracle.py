@@ -13,6 +13,7 @@ import pytest
 from models import MODELS
 from pipelines.layout import cohort_folder, oracle_table, predictions_table
 from pipelines.oracle import TRUTHS, against_oracle, oracle_text
+from pipelines.sealing import seal_cohort
 from tests.cohorts import write_cohort
 from validation.cohort import load_cohort, load_outcomes
 from validation.errors import InputError
@@ -27,7 +28,9 @@ PROTOCOL = ROOT / "validation" / "protocols" / f"{MODEL}.yaml"
 def evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A cohort whose truth is the follow-up in tens of months, noise for a model, and evidence that says 0.8."""
     monkeypatch.chdir(tmp_path)
-    outcomes = load_outcomes(load_cohort(write_cohort(cohort_folder(COHORT), n=40)))
+    folder = write_cohort(cohort_folder(COHORT), n=40)
+    outcomes = load_outcomes(load_cohort(folder))
+    seal_cohort(folder, None, demonstration=True)
     columns = MODELS[MODEL].prediction_columns()
     noise = np.random.default_rng(0).uniform(size=(len(outcomes), len(columns)))
     predictions = pd.DataFrame(noise, columns=list(columns))

@@ -44,7 +44,7 @@ def travelled(model: str, folder: Path) -> Repository:
         models=only(params["models"], model),
         validations=validations,
     )
-    ran = repository.repro()
+    ran = repository.repro_all(model)
     assert {f"gate@{model}", f"development@{model}"} <= set(ran)
     return repository
 

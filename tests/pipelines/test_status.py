@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,10 +24,11 @@ def test_retrained_model_that_is_not_registered_is_listed(tmp_path: Path, monkey
     params = SimpleNamespace(models={"m": None}, model=lambda name: SimpleNamespace(registered_name="name"))
     monkeypatch.setattr(status, "load_params", lambda: params)
     monkeypatch.setattr(status, "registered_models", lambda: [row])
-    monkeypatch.setattr(status, "_unregistered", lambda params, model: f"{model} on disk")
+    monkeypatch.setattr(status, "_unregistered", lambda params, model: replace(status._registered(row), model=model))
+    monkeypatch.setattr(status, "_problems", lambda params, model: ())
 
     assert len(status.status_values()) == 1
     for path in (manifest, verdict):
         write_json(path, {"first": False})
-        assert [str(line) for line in status.status_values()[1:]] == ["m on disk"]
+        assert [line.model for line in status.status_values()[1:]] == ["m"]
         write_json(path, {"first": True})

@@ -175,7 +175,8 @@ def test_verdict_better_than_its_gates(submit: Maker) -> None:
 def test_nothing_in_evidence(submit: Maker, tmp_path: Path) -> None:
     """A FAIL for want of any document can be read, and so be registered."""
     artefact, plan = submit().artefact, judge_specimens.protocol(tmp_path)
-    nothing: dict[str, Any] = {"evidence": {}, "cohort_checks": {}, "independence": {}, "parity": None}
+    nothing: dict[str, Any] = {"evidence": {}, "cohort_checks": {}, "independence": {}, "parity": None, "custody": {}}
+    nothing["lock_problem"] = "the protocol is not locked"
     verdict = judge(plan, model="m", artifact_digest=artefact.digest, development={}, outputs=(), **nothing)
 
     judged = read_judged(artefact, verdict.to_dict(), [])

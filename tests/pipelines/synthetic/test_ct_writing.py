@@ -9,9 +9,10 @@ import pytest
 
 from pipelines.synthetic.cohorts import COHORTS
 from pipelines.synthetic.writing import write_cohort
+from tests.cohorts import outcomes_of
 from tests.pipelines.synthetic.conftest import definition_of
 from validation.check import check_cohort
-from validation.cohort import load_cohort, load_outcomes
+from validation.cohort import load_cohort
 from validation.digests import file_sha256, folder_sha256
 from validation.schema import SCHEMAS, column_names, load_schema
 
@@ -49,7 +50,7 @@ def test_every_column_is_in_the_schema(written: tuple[Path, Path]) -> None:
 
 def test_labels_are_outcomes(written: tuple[Path, Path]) -> None:
     """The binary labels are read as 0 and 1 with the outcomes; external 3 of the stroma cohorts has none."""
-    outcomes = load_outcomes(load_cohort(written[0]))
+    outcomes = outcomes_of(load_cohort(written[0]))
     label = {"ct_stroma_development": "tsr_high", "ct_stroma_external_3": None}.get(written[0].name, "good_response")
     assert {"tsr_high", "good_response"} & set(outcomes) == ({label} if label else set())
     if label:

@@ -128,7 +128,7 @@ def test_same_bytes_whatever_the_number_of_processes(tmp_path: Path) -> None:
     definition = definition_of("liver_external")
     for jobs in (1, 2):
         folder = tmp_path / str(jobs)
-        write_cohort(definition, 3 / 404, 7, folder, folder.with_suffix(".parquet"), jobs=jobs)
+        write_cohort(definition, 3 / 404, 7, folder / definition.name, folder.with_suffix(".parquet"), jobs=jobs)
     assert folder_sha256(tmp_path / "1") == folder_sha256(tmp_path / "2")
     assert file_sha256(tmp_path / "1.parquet") == file_sha256(tmp_path / "2.parquet")
 

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from pipelines.synthetic.writing import write_cohort
+from tests.cohorts import outcomes_of
 from tests.pipelines.synthetic.conftest import definition_of
 from validation.check import check_cohort
-from validation.cohort import load_cohort, load_outcomes
+from validation.cohort import load_cohort
 from validation.digests import file_sha256, folder_sha256
 
 
@@ -45,7 +46,7 @@ def test_the_oracle_is_apart_and_matches(written: tuple[Path, Path]) -> None:
     """The oracle has the patients of the cohort, risks that rise with the horizon, and is not in the folder."""
     cohort, oracle_path = written
     oracle = pd.read_parquet(oracle_path)
-    outcomes = load_outcomes(load_cohort(cohort))
+    outcomes = outcomes_of(load_cohort(cohort))
     assert oracle["patient_id"].tolist() == outcomes["patient_id"].tolist()
     assert (oracle["risk_12m"] < oracle["risk_36m"]).all()
     assert not list(cohort.rglob("*.parquet"))
