@@ -1,0 +1,115 @@
+"""What sealing costs: one evaluation of a cohort with sealed outcomes against the same with open ones, in one run.
+
+    python benchmarks/sealing_cost.py [MODEL COHORT]
+
+Both read the same predictions and tables, run the suite of the outcomes, estimate, describe, and keep nothing. The
+sealed way also checks plan, lock, ledger and its versions in git, decrypts, and adds its line, to a copy of the ledger.
+Turns alternate; one of each first, untimed. Writes benchmarks/sealing_cost.json and prints it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipelines.anchors import anchors
+from pipelines.evidence import evidence_digests, judged
+from pipelines.layout import (
+    LEDGER,
+    artifact_folder,
+    cohort_folder,
+    lock_file,
+    predictions_table,
+    protocol_file,
+)
+from pipelines.params import load_params
+from registry.artefact import read_artefact
+from validation.cells import PATIENT, convert, parse_table
+from validation.cohort import load_cohort, outcomes_of
+from validation.digests import file_sha256
+from validation.documents import read_yaml, write_json
+from validation.outcome_checks import check_outcomes
+from validation.protocol import load_protocol
+from validation.schema import load_schema
+from validation.sealing.keys import demo_key
+from validation.sealing.lock import read_lock
+from validation.sealing.opening import Question, opened
+from validation.sealing.seal import decrypt, passed, read_sealed
+
+OUTPUT = Path(__file__).with_suffix(".json")
+TURNS = 9
+
+
+def measure(model: str, cohort_name: str, turns: int = TURNS) -> dict[str, Any]:
+    """Time both ways in turn.
+
+    Args:
+        model: Entry of params.yaml.
+        cohort_name: A synthetic cohort on which it was predicted.
+        turns: How often each way is timed.
+
+    Returns:
+        Median seconds of each way, the median of the turns' ratios with their range, and what was evaluated.
+    """
+    architecture = load_params().model(model).architecture
+    protocol, artefact = load_protocol(protocol_file(architecture)), read_artefact(artifact_folder(model))
+    cohort = load_cohort(cohort_folder(cohort_name))
+    predictions = pd.read_parquet(predictions_table(model, cohort_name))
+    digest = file_sha256(predictions_table(model, cohort_name))
+    sealed = read_sealed(cohort.folder / cohort.meta.tables["outcomes"])
+    content, schema = decrypt(sealed, demo_key()), load_schema(cohort.meta.schema)
+
+    def open_way() -> None:
+        table = convert(parse_table(cohort_name, sealed.header.table, content), schema.outcomes.columns)
+        passed(table, check_outcomes(table, schema, tuple(cohort.patients[PATIENT])), cohort.meta)
+        digests = evidence_digests(artefact, cohort, digest, opening=None)
+        judged(protocol, artefact, cohort, predictions, outcomes_of(cohort, table), digests)
+
+    def sealed_way(ledger: Path) -> None:
+        plan, lock = read_yaml(protocol.file), read_lock(lock_file(architecture))
+        question = Question(protocol, plan, lock, cohort, model, artefact.digest, digest, "benchmark")
+        with opened(question, ledger, anchors()) as opening:
+            digests = evidence_digests(artefact, cohort, digest, opening.id)
+            opening.release(*judged(protocol, artefact, cohort, predictions, opening.outcomes, digests))
+
+    with tempfile.TemporaryDirectory() as scratch:
+        ledger = Path(scratch) / LEDGER.name
+        shutil.copy(LEDGER, ledger)
+        ways: dict[str, Callable[[], None]] = {"open": open_way, "sealed": lambda: sealed_way(ledger)}
+        seconds: dict[str, list[float]] = {name: [] for name in ways}
+        for turn in range(turns + 1):
+            for name, way in ways.items():
+                since = time.perf_counter()
+                way()
+                if turn:
+                    seconds[name].append(time.perf_counter() - since)
+    ratios = sorted(s / o for s, o in zip(seconds["sealed"], seconds["open"], strict=True))
+    return {
+        "model": model,
+        "cohort": cohort_name,
+        "patients": len(cohort.patients),
+        "turns": turns,
+        "median_seconds": {name: round(statistics.median(values), 3) for name, values in seconds.items()},
+        "median_ratio": round(statistics.median(ratios), 3),
+        "range_of_ratios": [round(ratios[0], 3), round(ratios[-1], 3)],
+    }
+
+
+def main() -> None:
+    """Measure one model on one cohort."""
+    model, cohort = sys.argv[1:] or ("mri_distant_metastasis", "mri_external")
+    document = measure(model, cohort)
+    write_json(OUTPUT, document)
+    print(document)  # noqa: T201 - the output of a script
+
+
+if __name__ == "__main__":
+    main()
