@@ -198,7 +198,7 @@ def test_the_best_answer_to_a_joined_tile_is_its_shares() -> None:
         step.zero_grad()
         value = loss(logits, {"share": share})
         value.backward()
-        return float(value)
+        return float(value.detach())
 
     step.step(evaluated)
     weights = torch.from_numpy(tissue_weights(tiles.tissue[rows], 1.0)).float()
