@@ -42,6 +42,7 @@ class Task:
         targets: What the loss compares with, batch axis first.
         loss: Mean loss of a batch from the network's output and the targets; in tuning, of all tuning patients.
         augment: Changes a training batch of one input; None for no augmentation.
+        combine: Then combines patients of a training batch of one input and their targets; None for each by itself.
         penalty: Added to the training loss and not to the tuning loss, for instance squares of weights; None for none.
     """
 
@@ -51,6 +52,7 @@ class Task:
     targets: Mapping[str, NDArray[np.floating[Any]]]
     loss: Callable[[Any, Mapping[str, Tensor]], Tensor]
     augment: Callable[[Tensor, torch.Generator], Tensor] | None = None
+    combine: Callable[[Tensor, Mapping[str, Tensor], torch.Generator], tuple[Tensor, dict[str, Tensor]]] | None = None
     penalty: Callable[[nn.Module], Tensor] | None = None
 
     @cached_property
@@ -244,7 +246,12 @@ class Trainer:
             if generator is not None and task.augment is not None:
                 tensor = task.augment(tensor, generator)
             inputs.append(tensor)
-        return inputs, self._targets(task, rows)
+        targets = self._targets(task, rows)
+        if generator is not None and task.combine is not None:
+            (tensor,) = inputs
+            combined, targets = task.combine(tensor, targets, generator)
+            inputs = [combined]
+        return inputs, targets
 
     def _targets(self, task: Task, rows: Rows) -> dict[str, Tensor]:
         return {

@@ -4,6 +4,9 @@ The paper names a Gaussian mixture and no more. Ours has two components and is f
 all development slides together, so that a distance means the same on every slide. The components are those of largest
 likelihood among standard deviations of at least that of a point known only to lie somewhere in its tile: without such a
 limit the likelihood of tiles that lie at a few distances only, as those that touch the tumour do, has no maximum.
+
+Tiles within a tumour region, at distance 0, are infiltrating by where they lie and no part of the mixture: in mucus and
+debris they would be a component of their own, and part what the tumour encloses from what touches it.
 """
 
 from __future__ import annotations
@@ -59,7 +62,7 @@ class DistanceCut:
 
     Attributes:
         tissue: Its name.
-        tiles: Development tiles of it.
+        tiles: Development tiles of it outside the tumour.
         cut_tiles: A tile up to this distance is infiltrating, a farther one distal.
         mixture: Where the cut comes from; None if there is none.
         reason: Why the tissue cannot be split, all of it being infiltrating then; None if it is split.
@@ -96,7 +99,8 @@ def distance_cut(tissue: str, distance: Array, count: Array) -> DistanceCut:
         distance: (K,) distances in tiles, ascending.
         count: (K,) tiles at each.
     """
-    tiles, present = int(count.sum()), count > 0
+    present = (count > 0) & (distance > 0)
+    tiles = int(count[present].sum())
     if np.count_nonzero(present) < 2:
         reason = f"{tiles} tiles at {np.count_nonzero(present)} distances: two are needed"
         return DistanceCut(tissue, tiles, float(FARTHEST_TILES), None, reason)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.augmentation import TileAugmentation
+from models.augmentation import JoinedTiles, TileAugmentation
 from models.histology_spatial_survival import TILE_PX, TISSUES
 from models.histology_spatial_survival.labelled import LabelledTiles, split_by_slide
 from models.histology_spatial_survival.network import TileClassifier, TissueProbabilities
@@ -41,6 +41,8 @@ class TileTrainingParams(TrainingParams):
         stain_jitter: Largest relative change of the amount of each stain, 0 <= stain_jitter < 1.
         blur: Largest share of its light that a pixel exchanges with each neighbour, 0 <= blur <= 0.25.
         crop_px: Side of the part of each tile that is trained on, drawn anew every time, 64 to 224.
+        joined: Share of the tiles that are joined with another along a line, 0 to 1: so borders between tissues are
+            learnt, the target being the area of each.
         balance: Power by which a tile of a rare tissue weighs more: 0 all tiles alike, 1 all tissues alike.
     """
 
@@ -49,6 +51,7 @@ class TileTrainingParams(TrainingParams):
     stain_jitter: float
     blur: float
     crop_px: int
+    joined: float
     balance: float
 
     def __post_init__(self) -> None:
@@ -67,6 +70,8 @@ class TileTrainingParams(TrainingParams):
             raise ParameterError("blur", str(self.blur), f"0 <= blur <= {BLUR_MAX}")
         if not CROP_MIN <= self.crop_px <= TILE_PX:
             raise ParameterError("crop_px", str(self.crop_px), f"{CROP_MIN} to {TILE_PX}")
+        if not 0 <= self.joined <= 1:
+            raise ParameterError("joined", str(self.joined), "0 <= joined <= 1")
         if not 0 <= self.balance <= 1:
             raise ParameterError("balance", str(self.balance), "0 <= balance <= 1")
 
@@ -137,9 +142,10 @@ def task(tiles: LabelledTiles, params: TileTrainingParams, training_rows: Rows) 
         name=RUN,
         build=build,
         inputs={INPUT: tiles.pixels},
-        targets={"tissue": tiles.tissue.astype(np.float64)},
+        targets={"share": np.eye(len(TISSUES))[tiles.tissue]},
         loss=partial(_cross_entropy, weights),
         augment=TileAugmentation(REFERENCE_STAINS, WHITE, params.stain_jitter, params.blur, params.crop_px),
+        combine=JoinedTiles(params.joined),
     )
 
 
@@ -177,4 +183,7 @@ def tissue_weights(tissue: NDArray[np.int8], balance: float) -> NDArray[np.float
 
 
 def _cross_entropy(weights: Tensor, logits: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
-    return nn.functional.cross_entropy(logits, targets["tissue"].long(), weight=weights.to(logits.device))
+    """Return the weighted mean; of a joined tile the weight is the mean of its parts', the best answer their shares."""
+    share = targets["share"]  # (N, 7); a weight per tissue instead of per tile would make the rarer part the larger one
+    weight = share @ weights.to(share.device)
+    return (weight * nn.functional.cross_entropy(logits, share, reduction="none")).sum() / weight.sum()

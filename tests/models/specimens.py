@@ -66,6 +66,7 @@ MORE: dict[str, dict[str, Any]] = {  # what a model's own training parameters ad
         "stain_jitter": 0.1,
         "blur": 0.1,
         "crop_px": 96,
+        "joined": 0.5,
         "balance": 0.5,
     },
 }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
-from models.augmentation import StackAugmentation, TileAugmentation
+from models.augmentation import JoinedTiles, StackAugmentation, TileAugmentation
 
 STACKS = torch.randn(6, 3, 16, 20, generator=torch.Generator().manual_seed(0))
 NONE = StackAugmentation(flip_rows=False, flip_columns=False, shift_px=0, zoom=0, intensity=0)
@@ -133,3 +134,49 @@ def test_same_generator_same_tiles() -> None:
 
     assert torch.equal(augment(TILES, generator(1)), augment(TILES, generator(1)))
     assert not torch.equal(augment(TILES, generator(1)), augment(TILES, generator(2)))
+
+
+def test_joined_tiles_have_as_much_of_a_target_as_of_its_pixels() -> None:
+    """Tiles of one colour each, whose number is the target: their areas agree, and the rest of a tile is its own."""
+    n = 64
+    colour = torch.arange(n, dtype=torch.float32)
+    tiles = colour[:, None, None, None].expand(n, 16, 16, 3).clone()
+    joined, targets = JoinedTiles(1.0)(tiles, {"share": torch.eye(n)}, generator())
+    area = torch.stack([(joined[..., 0] == number).float().mean((1, 2)) for number in range(n)], dim=1)
+
+    assert torch.allclose(targets["share"], area, atol=1e-6)
+    assert ((area > 0).sum(dim=1) <= 2).all()
+    assert (joined == joined[..., :1]).all()
+    own = area.diagonal()
+    assert own.min() < 0.1  # from nearly all to nearly nothing
+    assert own.max() == 1
+    assert own.mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_part_taken_lies_behind_a_straight_line() -> None:
+    """The parts of a joined tile are convex: no pixel of one lies on the segment between two of the other."""
+    tiles = torch.arange(8, dtype=torch.float32)[:, None, None, None].expand(8, 24, 24, 1)
+    joined, _ = JoinedTiles(1.0)(tiles, {"share": torch.eye(8)}, generator(3))
+
+    for tile in joined[..., 0]:
+        for number in tile.unique():
+            row, column = (tile == number).nonzero(as_tuple=True)
+            one, other = torch.randint(len(row), (2, 500), generator=generator())
+            total = torch.stack([row[one] + row[other], column[one] + column[other]])
+            middle = total[:, (total % 2 == 0).all(dim=0)] // 2
+            assert (tile[middle[0], middle[1]] == number).all()
+    assert sum(len(tile.unique()) == 2 for tile in joined) >= 4
+
+
+def test_the_share_says_how_many_tiles_are_joined() -> None:
+    """None stays what it was at 0; at 0.25 about a quarter may change; the generator decides which."""
+    tiles = torch.rand(400, 8, 8, 3, generator=generator())
+    targets = {"share": torch.eye(400)}
+    none, kept = JoinedTiles(0.0)(tiles, targets, generator(1))
+    some, _ = JoinedTiles(0.25)(tiles, targets, generator(1))
+    again, _ = JoinedTiles(0.25)(tiles, targets, generator(1))
+
+    assert torch.equal(none, tiles)
+    assert torch.equal(kept["share"], targets["share"])
+    assert float((some != tiles).any(3).any(2).any(1).float().mean()) == pytest.approx(0.24, abs=0.05)
+    assert torch.equal(some, again)

@@ -312,3 +312,23 @@ def test_bytes_are_mapped_and_trained_on_as_numbers(tmp_path: Path) -> None:
     assert set(seen[: len(seen) // 2]) == {torch.uint8}
     for name, value in results[0].state.items():
         torch.testing.assert_close(value, results[1].state[name], rtol=1e-4, atol=1e-5)
+
+
+def test_patients_are_combined_in_training_only(tmp_path: Path) -> None:
+    """What combines a batch changes inputs and targets that are learnt from, never those that are tuned on."""
+    task = small_task()
+    sizes: list[int] = []
+
+    def only_the_first(
+        stacks: Tensor, targets: Mapping[str, Tensor], _generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        sizes.append(len(stacks))
+        return stacks[:1].expand_as(stacks), {name: values[:1].expand_as(values) for name, values in targets.items()}
+
+    fits = [
+        small_trainer(tmp_path / name, Notebook(), epochs=2).fit(changed, "small/run", ROWS, tuning_rows=TUNING)
+        for name, changed in (("alone", task), ("combined", replace(task, combine=only_the_first)))
+    ]
+
+    assert sum(sizes) == 2 * len(ROWS)
+    assert fits[0].training_losses != fits[1].training_losses

@@ -156,6 +156,18 @@ def test_two_distances_are_split_between_them() -> None:
     assert cut.cut_tiles == pytest.approx(4.0, abs=1e-6)
 
 
+def test_tiles_within_the_tumour_are_no_part_of_the_mixture() -> None:
+    """However many lie at distance 0, the cut is that of the others, and they are infiltrating."""
+    count = counted(two_groups())
+    with_enclosed = count.copy()
+    with_enclosed[0] = 3 * count.sum()
+    cut, alone = distance_cut("DEB", GRID, with_enclosed), distance_cut("DEB", GRID, count)
+
+    assert cut == alone
+    assert cut.cut_tiles > 0
+    assert distance_cut("MUC", GRID, np.eye(1, len(GRID))[0] * 50).reason == "0 tiles at 0 distances: two are needed"
+
+
 def test_cuts_of_a_cohort_pool_its_slides() -> None:
     """A cut per tissue in their order, from the tiles of all slides; it goes through JSON."""
     slides = np.zeros((3, 5, len(GRID)))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from monai.networks.nets.resnet import ResNetBottleneck
 from torch import Tensor
 
 from models.histology_spatial_survival import TISSUES
@@ -25,6 +26,18 @@ def network(width: float = 0.25, dropout: float = 0.0, seed: int = 0) -> TileCla
     """A network with random weights, in evaluation mode."""
     torch.manual_seed(seed)
     return TileClassifier(width, dropout).eval()
+
+
+def bottlenecks(built: TileClassifier) -> list[ResNetBottleneck]:
+    """The blocks of its trunk."""
+    return [part for part in built.trunk.modules() if isinstance(part, ResNetBottleneck)]
+
+
+def begun(built: TileClassifier) -> TileClassifier:
+    """The same with bottlenecks that add something, as those of a network that has learnt."""
+    for part in bottlenecks(built):
+        torch.nn.init.ones_(part.bn3.weight)
+    return built
 
 
 def parameters_by_hand(planes: tuple[int, ...], hidden: int) -> int:
@@ -54,13 +67,25 @@ def test_number_of_parameters(width: float, planes: tuple[int, ...], hidden: int
 
 
 def test_gradients_reach_every_parameter() -> None:
-    """No part of the network is cut off from the logits."""
-    built = network().train()
+    """No part of the network is cut off from the logits, once the bottlenecks have begun to add something."""
+    built = begun(network()).train()
     torch.nn.functional.cross_entropy(built(tiles(4)), torch.tensor([0, 2, 4, 6])).backward()
 
     for name, parameter in built.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
+
+
+def test_untrained_bottlenecks_add_nothing() -> None:
+    """At first each of the sixteen hands on what it gets, through its shortcut, and the first step changes that."""
+    built = network().train()
+    (first, *others) = bottlenecks(built)
+    features = torch.rand(2, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    torch.nn.functional.cross_entropy(built(tiles(4)), torch.tensor([0, 2, 4, 6])).backward()
+
+    assert len(others) == 15
+    assert torch.equal(first(features), first.downsample(features).relu())
+    assert all(part.bn3.weight.grad.abs().sum() > 0 for part in (first, *others))
 
 
 def test_grey_levels_of_any_type_are_the_same() -> None:
@@ -110,7 +135,7 @@ def test_onnx_equals_torch_and_takes_bytes_only(tmp_path: Path) -> None:
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A nine-class ResNet50 as torchvision writes it."""
     torch.manual_seed(5)
-    weights = dict(TileClassifier(1.0, 0.0).trunk.state_dict())
+    weights = dict(begun(TileClassifier(1.0, 0.0)).trunk.state_dict())
     weights |= {"fc.weight": torch.zeros(9, 2048), "fc.bias": torch.zeros(9)}
     path = tmp_path_factory.mktemp("published") / "nine_tissues.pt"
     torch.save(weights, path)

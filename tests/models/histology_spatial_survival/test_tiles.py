@@ -21,6 +21,7 @@ from models.histology_spatial_survival.tiles import (
     export_classifier,
     fit_classifier,
     probabilities,
+    task,
     tissue_weights,
 )
 from models.onnx_export import parity
@@ -42,6 +43,7 @@ def params(**changes: Any) -> TileTrainingParams:
         "stain_jitter": 0.02,
         "blur": 0.1,
         "crop_px": 192,
+        "joined": 0.3,
         "balance": 0.5,
         "batch_size": 7,
         "learning_rate": 0.02,
@@ -76,7 +78,7 @@ def fitted(folder: Path, tiles: LabelledTiles, notebook: Notebook | None = None,
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[FittedClassifier, Path, Notebook]:
     """A classifier trained for a few epochs, its ONNX file, and what was reported."""
     folder, notebook = tmp_path_factory.mktemp("tiles"), Notebook()
-    given = {"epochs": 5, "patience": 5, "schedule": "constant", "learning_rate": 0.05}
+    given = {"epochs": 5, "patience": 5, "schedule": "constant", "learning_rate": 0.05, "joined": 0.0}
     classifier = fitted(folder, coloured_tiles(), notebook, **given)
     export_classifier(classifier.network.state, params(**given), {"hallmark.model": "specimen"}, folder / "tiles.onnx")
     return classifier, folder / "tiles.onnx", notebook
@@ -152,6 +154,7 @@ def test_momentum_and_optimiser_count(tmp_path: Path) -> None:
         ({"stain_jitter": 1.5}, r"stain_jitter: found 1\.5"),
         ({"blur": 0.3}, r"blur: found 0\.3"),
         ({"crop_px": 32}, r"crop_px: found 32, expected 64 to 224"),
+        ({"joined": 1.5}, r"joined: found 1\.5, expected 0 <= joined <= 1"),
         ({"balance": 2.0}, r"balance: found 2\.0"),
     ],
 )
@@ -180,3 +183,27 @@ def test_tissues_weigh_by_their_rarity() -> None:
     assert tissue_weights(tissue, 0.0).tolist() == [1.0] * 7
     assert np.allclose(tissue_weights(tissue, 1.0) * np.bincount(tissue), len(tissue) / 7)
     assert np.allclose(tissue_weights(tissue, 0.5) ** 2, [4, 2, 1, 4, 2, 1, 2 / 7])
+
+
+def test_the_best_answer_to_a_joined_tile_is_its_shares() -> None:
+    """Rare tissues weigh more, but the loss of a joined tile is lowest at its shares, and of whole tiles as always."""
+    tiles = coloured_tiles()
+    rows = np.repeat(np.arange(len(TISSUES)), [1, 2, 4, 1, 2, 4, 14])
+    loss = task(tiles, params(balance=1.0), rows).loss
+    share = torch.tensor([[0.3, 0, 0, 0, 0, 0, 0.7]])
+    logits = torch.zeros(1, 7, requires_grad=True)
+    step = torch.optim.LBFGS([logits], max_iter=200)
+
+    def evaluated() -> float:
+        step.zero_grad()
+        value = loss(logits, {"share": share})
+        value.backward()
+        return float(value.detach())
+
+    step.step(evaluated)
+    weights = torch.from_numpy(tissue_weights(tiles.tissue[rows], 1.0)).float()
+    given, whole = torch.randn(5, 7, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 6, 6, 3, 2])
+    usual = torch.nn.functional.cross_entropy(given, whole, weight=weights)
+
+    assert torch.softmax(logits, dim=1).detach().numpy() == pytest.approx(share.numpy(), abs=0.01)
+    assert float(loss(given, {"share": torch.eye(7)[whole]})) == pytest.approx(float(usual), abs=1e-6)
