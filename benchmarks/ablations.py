@@ -40,6 +40,7 @@ from validation.estimators.catalogue.survival import SURVIVAL
 from validation.estimators.estimate import UndefinedEstimate
 from validation.estimators.influence import Influence, paired_difference
 from validation.protocol import load_protocol
+from validation.sealing.opening import open_demonstration
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "benchmarks" / "ablations.json"
@@ -108,7 +109,8 @@ def predicted(signature: nn.Module, cohort: str) -> pd.DataFrame:
 def influences(cohort: str, scores: pd.DataFrame) -> Iterator[tuple[str, Influence | UndefinedEstimate]]:
     """Yield what is measured on one cohort, by score; undefined where the cohort has no tumour-stroma ratio."""
     folder = load_cohort(cohort_folder(cohort))
-    table = scores.merge(load_outcomes(folder), on="patient_id", validate="1:1").sort_values("patient_id")
+    outcomes = open_demonstration(folder) if folder.meta.sealed else load_outcomes(folder)
+    table = scores.merge(outcomes, on="patient_id", validate="1:1").sort_values("patient_id")
     endpoint = endpoint_in_months(folder.meta, SPEC.endpoint)
     time, event = table[endpoint.time].to_numpy(), table[endpoint.event].to_numpy() == 1
     concordance, area = SURVIVAL["harrell_c"].influence, BINARY["auc"].influence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import io
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,12 +46,15 @@ def _named_lines() -> dict[str, tuple[int, str]]:
 
 def _versions(ledger: Path, commits: Sequence[str]) -> tuple[bytes, ...]:
     """Return the ledger at some commits, each version once; the first commit's first, empty if it has none."""
+    asked = "".join(f"{commit}:./{ledger.as_posix()}\n" for commit in commits)
+    done = subprocess.run(["git", "cat-file", "--batch"], input=asked.encode(), capture_output=True, check=True)
     found: dict[bytes, None] = {}
-    for commit in commits:
-        command = ["git", "show", f"{commit}:./{ledger.as_posix()}"]
-        done = subprocess.run(command, capture_output=True, check=False)
-        if done.returncode == 0 or not found:
-            found[done.stdout] = None
+    answer = io.BytesIO(done.stdout)
+    for _ in commits:
+        head = answer.readline().split()
+        content = answer.read(int(head[2]) + 1)[:-1] if head[1:2] == [b"blob"] else b""
+        if content or not found:  # the first commit's version counts, empty or not
+            found[content] = None
     return tuple(found)
 
 

@@ -273,7 +273,10 @@ def verify_anchors(ledger: Ledger, anchors: Anchors, where: str) -> None:
         InputError: An anchored line is missing, or is not where it was.
     """
     ids = {entry.id for entry in ledger.entries}
+    whole = b"".join(entry.encode() for entry in ledger.entries)
     for position, version in enumerate(anchors.committed):
+        if whole.startswith(version):
+            continue
         entries = parse_ledger(version, f"{where} in git").entries
         for entry in entries:
             if entry.id not in ids:
