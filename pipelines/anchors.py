@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import io
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,7 +62,12 @@ def _versions(ledger: Path, commits: Sequence[str]) -> tuple[bytes, ...]:
 def who() -> str:
     """Return name and address as git knows them, or the account."""
     name, address = _git("config", "user.name"), _git("config", "user.email")
-    return f"{name} <{address}>" if name and address else getpass.getuser()
+    if name and address:
+        return f"{name} <{address}>"
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # an account without a name, as in some containers
+        return f"account {os.getuid()}"
 
 
 def _git(*arguments: str) -> str | None:

@@ -107,7 +107,7 @@ class Opening:
             if earlier is not None and agree(earlier.estimates, figures):
                 entry = replace(entry, alpha=0.0)
             else:
-                require_budget(before, entry, ())
+                _require_room(before, entry, ())
         kept = add_entry(self._ledger_file, entry)
         self._note.unlink(missing_ok=True)
         return kept
@@ -133,11 +133,11 @@ def opened(question: Question, ledger_file: Path, anchors: Anchors) -> Iterator[
     verify_anchors(ledger, anchors, str(ledger_file))
     require_latest(lock, ledger, str(ledger_file))
     entry = _entry(question, lock, sealed, ledger)
-    if entry.kind == OPENING and ledger.find(entry.id) is None:
-        require_budget(ledger, entry, unfinished(ledger_file))
+    require_budget(ledger, entry, unfinished(ledger_file))
     key = key_of(sealed.header.key_id)
     note = ledger_file.with_name(f"{ledger_file.name}.{entry.id[:16]}.unfinished")
-    with locked_ledger(ledger_file):
+    with locked_ledger(ledger_file):  # of two that ask at once for the last of a budget one is refused
+        require_budget(read_ledger(ledger_file), entry, unfinished(ledger_file))
         _write_note(note, entry)
     yield Opening(_outcomes(question.cohort, sealed, decrypt(sealed, key)), entry, ledger_file, note)
 
@@ -197,7 +197,7 @@ def require_lock(question: Question) -> Lock:
 
 
 def require_budget(ledger: Ledger, entry: Entry, pending: tuple[Mapping[str, Any], ...]) -> None:
-    """Refuse an opening for which too little is left of the cohort's alpha budget.
+    """Refuse an opening for which too little is left of the cohort's alpha budget; one that is repeated costs nothing.
 
     The budget bounds the probability that any of all models opened on these patients passes a gate wrongly, by adding
     up what each opening may err (Bonferroni); the smallest budget that was ever stated binds.
@@ -210,6 +210,11 @@ def require_budget(ledger: Ledger, entry: Entry, pending: tuple[Mapping[str, Any
     Raises:
         InputError: The budget is spent.
     """
+    if entry.kind == OPENING and ledger.find(entry.id) is None:
+        _require_room(ledger, entry, pending)
+
+
+def _require_room(ledger: Ledger, entry: Entry, pending: tuple[Mapping[str, Any], ...]) -> None:
     spent, budget = ledger.spent(entry)
     spent += sum(note["alpha"] for note in pending if note["cohort"] == entry.cohort and note["id"] != entry.id)
     if entry.alpha > 0 and spent + entry.alpha > budget + 1e-12:
