@@ -15,10 +15,10 @@ from validation.errors import InputError
 from validation.evidence import check_evidence
 from validation.gates.base import Custody
 from validation.protocol import Protocol
-from validation.sealing.custody import custody_of
+from validation.sealing.custody import custody_of, dropped
 from validation.sealing.judge import judge_sha256
 from validation.sealing.ledger import Ledger, figures_of, read_ledger, released_sha256, verify_anchors
-from validation.sealing.lock import PARTS, Lock, plan_digests, read_lock, require_latest
+from validation.sealing.lock import Lock, plan_problem, read_lock, require_latest
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,22 @@ class Books:
     problem: str | None
 
     def custody(
-        self, evidence: Mapping[str, Mapping[str, Any] | None], predictions: Mapping[str, Path]
+        self,
+        architecture: str,
+        external: tuple[str, ...],
+        evidence: Mapping[str, Mapping[str, Any] | None],
+        predictions: Mapping[str, Path],
     ) -> dict[str, Custody]:
-        """Return by cohort how the outcomes behind its evidence were opened.
+        """Return by cohort how the outcomes behind its evidence were opened; also of cohorts no longer declared.
 
         Args:
+            architecture: Names the protocol.
+            external: External cohorts that it declares.
             evidence: By cohort; None where there is none.
             predictions: Table of predictions by cohort; it need not exist.
         """
-        return {cohort: self._custody(cohort, document, predictions[cohort]) for cohort, document in evidence.items()}
+        found = {cohort: self._custody(cohort, document, predictions[cohort]) for cohort, document in evidence.items()}
+        return {**dropped(external, self.ledger, architecture), **found}
 
     def _custody(self, cohort: str, evidence: Mapping[str, Any] | None, predictions: Path) -> Custody:
         if self.lock is None:
@@ -81,17 +88,4 @@ def read_books(protocol: Protocol) -> Books:
             require_latest(lock, ledger, str(LEDGER))
     except InputError as error:
         return Books(None, Ledger(), str(error))
-    return Books(lock, ledger, _problem(protocol, lock))
-
-
-def _problem(protocol: Protocol, lock: Lock | None) -> str | None:
-    """Say why the plan is not the locked one; None if it is."""
-    if lock is None:
-        return f"the protocol is not locked: hallmark protocol lock {protocol.model}"
-    if lock.protocol != protocol.model:
-        return f"the lock is that of {lock.protocol}"
-    digests = plan_digests(protocol, read_yaml(protocol.file))
-    if changed := [part for part in PARTS if lock.digests[part] != digests[part]]:
-        what = " and ".join(changed)
-        return f"{what} changed since the protocol was locked: hallmark protocol amend {protocol.model} --reason TEXT"
-    return None
+    return Books(lock, ledger, plan_problem(lock, protocol, read_yaml(protocol.file)))

@@ -26,6 +26,7 @@ from validation.cohort import load_cohort
 from validation.digests import file_sha256
 from validation.documents import read_yaml
 from validation.errors import InputError
+from validation.evaluate import check_evaluable
 from validation.protocol import load_protocol
 from validation.sealing.lock import read_lock
 from validation.sealing.opening import Question, opened
@@ -46,7 +47,8 @@ def evaluate(model: str, cohort: str) -> None:
     predictions = read_predictions(
         model, cohort, artefact.digest, file_sha256(patients.folder / patients.meta.tables["patients"])
     )
-    protocol = load_protocol(protocol_file(architecture))
+    protocol, table = load_protocol(protocol_file(architecture)), predictions.to_pandas()
+    check_evaluable(protocol, artefact.contract, patients, table)
     question = Question(
         protocol=protocol,
         plan=read_yaml(protocol.file),
@@ -59,7 +61,7 @@ def evaluate(model: str, cohort: str) -> None:
     )
     with opened(question, LEDGER, anchors()) as opening:
         digests = evidence_digests(artefact, patients, question.predictions, opening.id)
-        documents = judged(protocol, artefact, patients, predictions.to_pandas(), opening.outcomes, digests)
+        documents = judged(protocol, artefact, patients, table, opening.outcomes, digests)
         opening.release(*documents)
     write_documents(documents, evidence_file(model, cohort), description_file(model, cohort))
 

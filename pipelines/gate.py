@@ -89,7 +89,7 @@ def derive_verdict(params: Params, model: str, evidence: Mapping[str, Any] | Non
         development=_development(artefact),
         outputs=compared(artefact),
         parity=read_json(parity_file(model)),
-        custody=books.custody(documents["evidence"], tables),
+        custody=books.custody(architecture, protocol.analysis.external, documents["evidence"], tables),
         lock_problem=books.problem,
         **documents,
     )

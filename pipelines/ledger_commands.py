@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def verify_ledger() -> int:
     versions = sum(1 for version in known.committed if version)
     typer.echo(
         f"{LEDGER}: {len(ledger.entries)} lines, none altered, moved or missing (head {ledger.head[:SHORT]}); "
-        f"{versions} version(s) in git and {len(known.lines)} line(s) that verdicts name are in it"
+        f"{versions} version(s) in git and {len(known.named)} opening(s) that verdicts name are in it"
     )
     if notes := _unfinished():
         typer.echo("\n".join(notes))
@@ -51,7 +52,9 @@ def merge_ledger(other: Path) -> int:
     except OSError as error:
         where, remedy = str(other), f"Write it there: git show MERGE_HEAD:{LEDGER.as_posix()} > FILE"
         raise InputError(where, f"no ledger ({error.strerror})", "another version of the ledger", remedy) from error
-    before = len(read_ledger(LEDGER).entries)
+    ours = read_ledger(LEDGER)
+    verify_anchors(ours, replace(anchors(), named={}), str(LEDGER))  # a merged verdict may name what is added now
+    before = len(ours.entries)
     for entry in theirs.entries:
         add_entry(LEDGER, entry)
     after = len(read_ledger(LEDGER).entries)

@@ -26,7 +26,7 @@ from validation.sealing.lock import (
 )
 from validation.sealing.seal import SEALED, read_sealed
 
-DRAWN_ANEW = "Synthetic cohorts were drawn anew; no patient of the former ones is left."
+DRAWN_ANEW = "Synthetic cohorts were drawn anew."
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def lock_protocol(architecture: str) -> Locked:
     if not changed:
         return Locked(lock, (), created=False)
     anew = [name for name, digests in present.cohorts.items() if dict(lock.cohorts.get(name, {})) != dict(digests)]
-    if changed == ("cohorts",) and anew and all(present.synthetic[name] for name in anew):
+    if changed == ("cohorts",) and anew and all(_drawn_anew(present, lock, name) for name in anew):
         return _amended(present, lock, changed, DRAWN_ANEW, ledger)
     remedy = f"Undo the change, or record it: hallmark protocol amend {architecture} --reason TEXT"
     raise InputError(str(path), f"{' and '.join(changed)} changed since it was locked", "the plan as locked", remedy)
@@ -120,6 +120,12 @@ def difference(architecture: str) -> list[str]:
     if lock is None:
         raise InputError(str(path), "no lock", "a locked protocol", f"Lock it: hallmark protocol lock {architecture}")
     return [*_differences("", lock.plan, present.plan), *_differences("cohorts", lock.cohorts, present.cohorts)]
+
+
+def _drawn_anew(present: _Present, lock: Lock, name: str) -> bool:
+    """Whether a cohort is synthetic, was locked before, and has other patients and outcomes now."""
+    before, now = lock.cohorts.get(name), present.cohorts[name]
+    return before is not None and present.synthetic[name] and all(before[t] != now[t] for t in ("patients", "outcomes"))
 
 
 def _differences(where: str, locked: Any, now: Any) -> Iterator[str]:

@@ -74,12 +74,12 @@ def _problems(params: Params, model: str) -> tuple[str, ...]:
         return (str(error),)
     problems = [
         f"{result.answer.cohort or 'plan'}: {result.answer.reason}"
-        + (f": dvc repro evaluate@{model}-{result.answer.cohort}" if result.answer.state is State.FAIL else "")
+        + (f": dvc repro -f -s evaluate@{model}-{result.answer.cohort}" if result.answer.state is State.FAIL else "")
         for result in verdict.gates
         if result.spec.kind in (ProvenanceGate.kind, ProtocolGate.kind) and result.answer.state is not State.PASS
     ]
     if verdict.to_dict() != read_json(verdict_file(model)):
-        problems.append(f"verdict.json is not what the evidence says now: dvc repro gate@{model}")
+        problems.append(f"verdict.json is not what the evidence says now: dvc repro -f -s gate@{model}")
     return tuple(dict.fromkeys(problems))
 
 

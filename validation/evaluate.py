@@ -306,6 +306,66 @@ def describe_cohort(
     return document
 
 
+def check_evaluable(protocol: Protocol, contract: Mapping[str, Any], cohort: Cohort, predictions: pd.DataFrame) -> None:
+    """Refuse plan, model, predictions and cohort that do not fit each other, before an outcome is opened for them.
+
+    Args:
+        protocol: The plan.
+        contract: The model's contract.json.
+        cohort: The cohort.
+        predictions: One row per patient; see `evaluate_cohort`.
+
+    Raises:
+        InputError: As `evaluate_cohort` and `describe_cohort`, but of the outcomes.
+    """
+    _check_inputs(protocol, contract, cohort, predictions)
+    outcomes = {column.name: pd.Series(dtype="float64") for column in load_schema(cohort.meta.schema).outcomes.columns}
+    nobody = predictions.head(0)
+    ids = {"patient_id": nobody["patient_id"]}
+    parts = cohort.patients.head(0), nobody, pd.DataFrame({**outcomes, **ids})
+    table = _cohort_table(protocol, contract, cohort, predictions, _predicted(*parts))
+    check_groupings(protocol, table)
+    for analysis in protocol.analysis.descriptive:
+        analysis.check(table, protocol.file)
+
+
+def _check_inputs(
+    protocol: Protocol, contract: Mapping[str, Any], cohort: Cohort, predictions: pd.DataFrame
+) -> list[dict[str, str]]:
+    """Check patients, predictions and contract; return who has no prediction, and why."""
+    where = f"predictions on {cohort.meta.name}"
+    _check_patients(predictions["patient_id"], set(cohort.patients["patient_id"]), where)
+    _check_contract(protocol, contract, set(predictions.columns))
+    failed = _failed(predictions, where)
+    if both := sorted(set(_named(predictions)) & set(cohort.patients)):
+        raise InputError(where, f"a prediction named {both[0]}, as a covariate is", "names of its own", "Rename it.")
+    return failed
+
+
+def _named(predictions: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(column for column in predictions.columns if column not in NO_PREDICTIONS)
+
+
+def _cohort_table(
+    protocol: Protocol,
+    contract: Mapping[str, Any],
+    cohort: Cohort,
+    predictions: pd.DataFrame,
+    table: pd.DataFrame,
+) -> CohortTable:
+    return CohortTable(
+        meta=cohort.meta,
+        columns={column.name: column for column in load_schema(cohort.meta.schema).patients.columns},
+        table=table,
+        predictions=_named(predictions),
+        endpoints=protocol.analysis.endpoints,
+        cutoffs=contract["cutoffs"],
+        level=protocol.analysis.level,
+        outputs=outputs_by_column(contract),
+        tiles=_tiles(predictions),
+    )
+
+
 def _examined(
     protocol: Protocol,
     contract: Mapping[str, Any],
@@ -314,30 +374,11 @@ def _examined(
     outcomes: pd.DataFrame,
 ) -> tuple[CohortTable, dict[str, Any]]:
     """Check tables and contract; return the predicted patients, and what every document says of model and cohort."""
+    failed = _check_inputs(protocol, contract, cohort, predictions)
     declared = set(cohort.patients["patient_id"])
-    _check_patients(predictions["patient_id"], declared, f"predictions on {cohort.meta.name}")
     _check_patients(outcomes["patient_id"], declared, f"outcomes of {cohort.meta.name}")
-    _check_contract(protocol, contract, set(predictions.columns))
-    failed = _failed(predictions, f"predictions on {cohort.meta.name}")
-    named = tuple(column for column in predictions.columns if column not in NO_PREDICTIONS)
-    if both := sorted(set(named) & set(cohort.patients)):
-        raise InputError(
-            f"predictions on {cohort.meta.name}",
-            f"a prediction named {both[0]}, as a covariate is",
-            "names of its own",
-            "Rename it.",
-        )
-    table = CohortTable(
-        meta=cohort.meta,
-        columns={column.name: column for column in load_schema(cohort.meta.schema).patients.columns},
-        table=_predicted(cohort.patients, predictions, outcomes),
-        predictions=named,
-        endpoints=protocol.analysis.endpoints,
-        cutoffs=contract["cutoffs"],
-        level=protocol.analysis.level,
-        outputs=outputs_by_column(contract),
-        tiles=_tiles(predictions),
-    )
+    predicted = _predicted(cohort.patients, predictions, outcomes)
+    table = _cohort_table(protocol, contract, cohort, predictions, predicted)
     about = {
         "schema": SCHEMA,
         "model": contract["model"],

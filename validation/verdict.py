@@ -38,7 +38,7 @@ class Verdict:
         gates: One result per gate and cohort: provenance and protocol first, then in the order of the protocol.
         digests: What was judged: artifact, protocol_gates, analysis, parity, and by cohort evidence, cohorts and
             independence; null where a document was missing.
-        openings: By external cohort the line of the ledger that the evidence rests on, and its hash; null without one.
+        openings: By external cohort the opening in the ledger that the evidence rests on; null without one.
     """
 
     model: str
@@ -118,8 +118,14 @@ def _digests(protocol: Protocol, case: Case) -> dict[str, Any]:
 
 
 def _opening(custody: Custody | None) -> dict[str, Any] | None:
-    known = custody is not None and custody.line is not None
-    return {"line": custody.line, "hash": custody.line_hash} if custody and known else None
+    known = custody is not None and custody.opening is not None
+    return {"id": custody.opening, "content": custody.content} if custody and known else None
+
+
+ALWAYS: tuple[tuple[Gate, GateSpec], ...] = (
+    (ProvenanceGate(), ProvenanceGate.spec),
+    (ProtocolGate(), ProtocolGate.spec),
+)
 
 
 def judge(
@@ -173,11 +179,7 @@ def judge(
         custody=custody,
         lock_problem=lock_problem,
     )
-    always: list[tuple[Gate, GateSpec]] = [
-        (ProvenanceGate(), ProvenanceGate.spec),
-        (ProtocolGate(), ProtocolGate.spec),
-    ]
-    plan = [*always, *((GATES[spec.kind], spec) for spec in protocol.gates)]
+    plan = [*ALWAYS, *((GATES[spec.kind], spec) for spec in protocol.gates)]
     results = tuple(GateResult(spec, answer) for gate, spec in plan for answer in gate.judge(spec, case))
     documents = [*evidence.values(), *cohort_checks.values()]
     synthetic = any(bool(document.get("synthetic")) for document in documents if document is not None)

@@ -7,11 +7,13 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipelines.books import read_books
 from pipelines.evaluate import evaluate
 from pipelines.gate import gate
 from pipelines.layout import (
@@ -22,6 +24,7 @@ from pipelines.layout import (
     lock_file,
     predictions_table,
     protocol_file,
+    verdict_file,
 )
 from pipelines.ledger_commands import merge_ledger, verify_ledger
 from pipelines.locking import amend_protocol, difference, lock_protocol
@@ -48,10 +51,12 @@ from tests.pipelines.study import (
     write_protocol,
 )
 from validation.cohort import load_cohort, load_outcomes
-from validation.documents import read_json, write_json
+from validation.documents import read_json, read_yaml, write_json
 from validation.errors import InputError
+from validation.protocol import load_protocol
 from validation.sealing.keys import new_key
 from validation.sealing.ledger import Ledger
+from validation.sealing.lock import Amendment, Lock, plan_digests, read_lock, write_lock
 from validation.sealing.opening import open_demonstration, unfinished
 from validation.sealing.seal import SEALED
 
@@ -155,7 +160,7 @@ def test_a_new_model_adds_one_line_per_cohort(opened: Path) -> None:
 
 def test_an_unlocked_protocol_opens_nothing(study: Path) -> None:
     """Neither the command nor the DVC stage, which is the same function."""
-    refused("not locked; expected a locked protocol. Lock it before outcomes are opened")
+    refused(r"a protocol that is not locked \(hallmark protocol lock")
 
 
 @pytest.mark.parametrize(
@@ -190,7 +195,7 @@ def test_a_lock_of_another_protocol_opens_nothing(opened: Path) -> None:
     refused("digests that are not those of its content|the lock of ct_stroma_survival")
 
 
-@pytest.mark.parametrize("key", ["analysis", "gates", "terms", "lock"])
+@pytest.mark.parametrize("key", ["analysis", "gates", "terms", "lock", "estimates", "descriptive"])
 def test_a_lock_edited_to_fit_opens_nothing(opened: Path, key: str) -> None:
     """Its digests are those of its content."""
     lock = json.loads(lock_text())
@@ -198,20 +203,44 @@ def test_a_lock_edited_to_fit_opens_nothing(opened: Path, key: str) -> None:
     write_json(lock_file(ARCHITECTURE), lock)
 
     refused("digests that are not those of its content")
+    assert answers()["protocol", None].state == "FAIL"
+
+
+def test_the_history_of_a_lock_cannot_be_edited(opened: Path) -> None:
+    """Nobody takes back a reason, or how often outcomes had been opened by then."""
+    write_protocol(("intended_use: Test.", "intended_use: Another test."))
+    amend_protocol(ARCHITECTURE, REASON)
+    make_predictions(MODEL, COHORT, seed=8)
+    evaluate(MODEL, COHORT)
+    lock = json.loads(lock_text())
+    lock["history"][0] |= {"openings": 0, "reason": "Nothing was seen yet."}
+    write_json(lock_file(ARCHITECTURE), lock)
+    refused("digests that are not those of its content")
+    lock["digests"]["lock"] = replace(read_lock_of(lock), history=(replace(read_lock_of(lock).history[0]),)).sha256
+    write_json(lock_file(ARCHITECTURE), lock)
+    refused("an older or a foreign one")
+
+
+def read_lock_of(document: dict[str, Any]) -> Lock:
+    """The lock that a document would be, whatever it says of its own digest."""
+    history = tuple(Amendment(**{**entry, "changed": tuple(entry["changed"])}) for entry in document["history"])
+    digests = {key: value for key, value in document["digests"].items() if key != "lock"}
+    return Lock(document["protocol"], document["plan"], digests, document["cohorts"], "A", "2026-01-01", history)
 
 
 def test_lock_and_protocol_changed_together_open_nothing(opened: Path) -> None:
     """A lock made anew without the history of the old one, whose openings the ledger knows."""
+    written = read_lock(lock_file(ARCHITECTURE))
+    assert written is not None
     lock_file(ARCHITECTURE).unlink()
     write_protocol(LOOSER)
     with pytest.raises(InputError, match=r"no lock, although outcomes were opened under one \(line 4"):
         lock_protocol(ARCHITECTURE)
-    ledger = LEDGER.read_bytes()
-    LEDGER.unlink()
-    git("commit", "-q", "-am", "Cut")
-    with pytest.raises(InputError, match="no entry on mri_external"):
-        lock_protocol(ARCHITECTURE)
-    LEDGER.write_bytes(ledger)
+    plan = read_yaml(protocol_file(ARCHITECTURE))
+    forged = replace(written, plan=plan, digests=plan_digests(load_protocol(protocol_file(ARCHITECTURE)), plan))
+    write_lock(lock_file(ARCHITECTURE), forged)
+    refused("an older or a foreign one")
+    assert answers()["protocol", None].state == "FAIL"
 
 
 def test_an_old_lock_opens_nothing(opened: Path) -> None:
@@ -269,6 +298,89 @@ def test_a_ledger_written_anew_is_found_against_git(opened: Path) -> None:
     refused("other lines than those committed")
 
 
+def test_lines_written_anew_and_committed_are_found(opened: Path) -> None:
+    """Every line says that nothing was spent, every hash is computed again, and the commit at hand agrees."""
+    anew = Ledger()
+    for entry in entries():
+        anew = anew.with_entry(replace(entry, alpha=0.0, gates="f" * 64))
+    LEDGER.write_bytes(b"".join(entry.encode() for entry in anew.entries))
+    commit()
+
+    refused("another entry on mri_external and mri_distant_metastasis")
+
+
+def test_other_branches_count(opened: Path) -> None:
+    """A branch from before the openings has the budget that is left, and a branch without history none at all."""
+    former = git("rev-list", "--max-parents=0", "HEAD").strip()
+    write_protocol(("alpha_budget: 0.5", "alpha_budget: 0.05"))
+    text = protocol_file(ARCHITECTURE).read_text()
+    git("checkout", "-q", "-f", "-b", "fresh", former)
+    protocol_file(ARCHITECTURE).write_text(text)
+    assert not LEDGER.exists()
+    lock_protocol(ARCHITECTURE)
+    make_model(MODEL, shift=21.0)
+    make_predictions(MODEL, COHORT)
+    refused("2 openings that spent 0.05 of an alpha budget of 0.05")
+    git("checkout", "-q", "--orphan", "nothing")
+    refused("a branch without commits, beside others whose ledgers have lines")
+
+
+def test_a_ledger_behind_a_link_opens_nothing(study: Path, tmp_path: Path) -> None:
+    """Git keeps the link, and nothing of what lies behind it."""
+    lock_protocol(ARCHITECTURE)
+    shutil.move("evidence", tmp_path / "elsewhere")
+    Path("evidence").symlink_to(tmp_path / "elsewhere")
+    refused("found a link")
+
+
+def test_a_history_that_cannot_be_read_opens_nothing(opened: Path) -> None:
+    """A commit that is missing is no shorter history."""
+    commit()
+    parent = git("rev-parse", "HEAD~1").strip()
+    (Path(".git/objects") / parent[:2] / parent[2:]).unlink()
+    make_predictions(MODEL, COHORT, seed=4)
+    refused("a history that git cannot read")
+
+
+def test_a_full_disk_leaves_the_ledger_as_it_was(opened: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No half line; the opening stays noted."""
+    before = LEDGER.read_bytes()
+    make_predictions(MODEL, COHORT, seed=4)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("validation.sealing.ledger.os.fsync", full)
+        with pytest.raises(InputError, match="No space left on device; expected a line that can be kept"):
+            evaluate(MODEL, COHORT)
+    assert LEDGER.read_bytes() == before
+    assert len(unfinished(LEDGER)) == 1
+    evaluate(MODEL, COHORT)
+    assert len(entries()) == 5
+
+
+def test_a_malformed_verdict_is_one_clear_error(opened: Path) -> None:
+    """And no verdict is better than FAIL beside it."""
+    write_json(verdict_file(OTHER), {"openings": {COHORT: {"line": 1}}})
+
+    refused("expected id and content of an opening")
+    assert answers()["protocol", None].state == "FAIL"
+
+
+def test_what_does_not_fit_is_found_before_anything_is_opened(opened: Path) -> None:
+    """A plan that asks for groups by a prediction without cut-off, recorded and locked: no line, no note."""
+    write_protocol(
+        (
+            "  cohorts:",
+            "  descriptive:\n    - {id: g, kind: kaplan_meier, by: lp, endpoint: dmfs, horizons_months: [36]}\n"
+            "  cohorts:",
+        )
+    )
+    amend_protocol(ARCHITECTURE, REASON)
+    refused("cut-off")
+
+
 def test_a_cut_that_was_committed_is_found_against_the_history(opened: Path) -> None:
     """The commit before it knows the line."""
     _lines(lambda lines: lines[:1])
@@ -284,7 +396,7 @@ def test_a_line_that_a_verdict_rests_on_is_an_anchor(opened: Path) -> None:
     git("init", "-q")
     _lines(lambda lines: [])
 
-    refused("the line that evidence/mri_distant_metastasis/verdict.json on mri_external rests on")
+    refused("the opening that evidence/mri_distant_metastasis/verdict.json on mri_external rests on")
 
 
 def test_without_git_nothing_is_opened(study: Path) -> None:
@@ -452,17 +564,62 @@ def test_an_interrupted_opening_is_noted_and_counts(study: Path, monkeypatch: py
 
 
 def test_amended_limits_keep_the_evidence_and_cap_the_verdict(opened: Path) -> None:
-    """No new line; INCONCLUSIVE until a waiver; a new model under the new limits is not capped."""
+    """No new line; INCONCLUSIVE until a waiver, whatever is opened again on the same patients, and by which model."""
     write_protocol(LOOSER)
     done = amend_protocol(ARCHITECTURE, REASON)
 
     assert (done.changed, done.lock.history[-1].openings) == (("gates",), 4)
     answer = answers()["protocol", COHORT]
     assert answer.state == "INCONCLUSIVE"
-    assert "gates were changed after the outcomes had been opened" in answer.reason
+    assert "gates were changed after outcomes of these patients had been opened" in answer.reason
     run_all()
     assert len(entries()) == 4
     assert answers()["protocol", COHORT].state == "INCONCLUSIVE"
+    make_predictions(MODEL, COHORT, seed=10)  # another opening, under the new limits
+    evaluate(MODEL, COHORT)
+    assert answers()["protocol", COHORT].state == "INCONCLUSIVE"
+    make_model(MODEL, shift=5.0)
+    make_predictions(MODEL, COHORT)
+    evaluate(MODEL, COHORT)
+    assert answers()["protocol", COHORT].state == "INCONCLUSIVE"
+    assert answers()["provenance", COHORT].state == "PASS"
+
+
+def test_a_cohort_that_was_opened_cannot_be_dropped(opened: Path) -> None:
+    """It is no longer in the plan, and the verdict says so."""
+    declared = f"external: [{COHORT}]\n    internal: [{INTERNAL}]"
+    write_protocol((declared, f"external: [{INTERNAL}]"))
+    edit_meta(cohort_folder(INTERNAL), role="external")
+    PARAMS.write_text(PARAMS.read_text().replace(f"{MODEL}-{COHORT}:", f"{MODEL}-{COHORT}-dropped:"))
+    amend_protocol(ARCHITECTURE, REASON)
+    books = read_books(load_protocol(protocol_file(ARCHITECTURE)))
+    found = books.custody(ARCHITECTURE, (INTERNAL,), {}, {})
+
+    assert "declares it no longer" in str(found[COHORT].amended)
+
+
+def test_cheap_openings_count_when_patients_are_judged(study: Path) -> None:
+    """As internal cohort five models were looked at for nothing; as external one they have all been openings."""
+    write_protocol(
+        (f"external: [{COHORT}]\n    internal: [{INTERNAL}]", f"external: [{INTERNAL}]\n    internal: [{COHORT}]"),
+        ("alpha_budget: 0.5", "alpha_budget: 0.1"),
+    )
+    for cohort, role in ((COHORT, "internal"), (INTERNAL, "external")):
+        edit_meta(cohort_folder(cohort), role=role)
+    lock_protocol(ARCHITECTURE)
+    for shift in range(4):
+        make_model(MODEL, shift=float(shift))
+        make_predictions(MODEL, COHORT)
+        evaluate(MODEL, COHORT)
+    assert sum(entry.alpha for entry in entries()) == 0
+    write_protocol(
+        (f"external: [{INTERNAL}]\n    internal: [{COHORT}]", f"external: [{COHORT}]\n    internal: [{INTERNAL}]")
+    )
+    for cohort, role in ((COHORT, "external"), (INTERNAL, "internal")):
+        edit_meta(cohort_folder(cohort), role=role)
+    amend_protocol(ARCHITECTURE, REASON)
+
+    refused("4 openings that spent 0.1 of an alpha budget of 0.1")
 
 
 def test_an_amended_analysis_needs_a_new_opening(opened: Path) -> None:
@@ -496,7 +653,7 @@ def test_a_changed_judge_is_a_re_analysis(opened: Path, monkeypatch: pytest.Monk
         return document
 
     monkeypatch.setattr("pipelines.evidence.evaluate_cohort", other)
-    with pytest.raises(InputError, match="other estimates than entry 5 released"):
+    with pytest.raises(InputError, match="other estimates than line 5 of the ledger released"):
         evaluate(MODEL, COHORT)
     for module in ("pipelines.evidence", "validation.sealing.opening"):
         monkeypatch.setattr(f"{module}.judge_sha256", lambda: "2" * 64)
@@ -542,8 +699,10 @@ def test_ledgers_of_two_branches_are_merged(opened: Path, tmp_path: Path) -> Non
     make_model(OTHER, shift=11.0)
     make_predictions(OTHER, COHORT)
     evaluate(OTHER, COHORT)
+    gate(OTHER)
     commit()
     shutil.copy(LEDGER, theirs)
+    their_verdict = shutil.copy(verdict_file(OTHER), tmp_path / "verdict.json")
     git("checkout", "-q", "-")
     make_model(MODEL, shift=12.0)
     make_predictions(MODEL, COHORT)
@@ -552,6 +711,7 @@ def test_ledgers_of_two_branches_are_merged(opened: Path, tmp_path: Path) -> Non
 
     assert merge_ledger(theirs) == 0
     assert merge_ledger(theirs) == 0
+    shutil.copy(their_verdict, verdict_file(OTHER))
     assert [entry.model for entry in entries()[4:]] == [MODEL, OTHER]
     assert verify_ledger() == 0
 
@@ -564,8 +724,8 @@ def test_status_says_why_evidence_is_not_used_and_what_to_run(opened: Path) -> N
     make_predictions(MODEL, COHORT, seed=9)
     stale, verdict = _problems(params, MODEL)
     assert stale.startswith("mri_external: stale: it is about predictions")
-    assert stale.endswith(f"dvc repro evaluate@{MODEL}-{COHORT}")
-    assert verdict == f"verdict.json is not what the evidence says now: dvc repro gate@{MODEL}"
+    assert stale.endswith(f"dvc repro -f -s evaluate@{MODEL}-{COHORT}")
+    assert verdict == f"verdict.json is not what the evidence says now: dvc repro -f -s gate@{MODEL}"
     write_protocol(LOOSER)
     assert "gates changed since the protocol was locked" in _problems(params, MODEL)[1]
     shutil.rmtree(Path("artifacts") / MODEL)

@@ -125,7 +125,7 @@ def test_changed_limit_runs_only_the_gate(road: Repository) -> None:
     assert (differs.returncode, differs.stdout.count("locked 0.65; now 0.5")) == (1, 1)
     assert "no verdict on what was opened is better than INCONCLUSIVE" in amended.stdout
     assert capped.returncode == 3
-    assert "gates were changed after the outcomes had been opened" in capped.stdout
+    assert "gates were changed after outcomes of these patients had been opened" in capped.stdout
     assert opened(road) == ["mri_external"]
 
 

@@ -75,7 +75,7 @@ def make_judged(
         "cohort_checks": {name: check_report(name) for name in (cohort, DEVELOPMENT)},
         "independence": {cohort: comparison(cohort)},
         "parity": {**documents(plan)["parity"], "artifact": artefact.digest},
-        "custody": {cohort: Custody(None, None, 1, "3" * 64)},
+        "custody": {cohort: Custody(None, None, "2" * 64, "3" * 64)},
         "lock_problem": None,
     }
     about = {"model": MODEL, "artifact_digest": artefact.digest, "development": TRAINED_ON, "outputs": OUTPUTS}

@@ -160,7 +160,7 @@ def documents(plan: Protocol) -> dict[str, Any]:
             "n": 16,
             "method": "M",
         },
-        "custody": {cohort: Custody(None, None, 1, "3" * 64) for cohort in cohorts},
+        "custody": {cohort: Custody(None, None, "2" * 64, "3" * 64) for cohort in cohorts},
         "lock_problem": None,
     }
 

@@ -256,15 +256,15 @@ class Custody:
 
     Attributes:
         problem: Why the evidence may not be used; None if it may.
-        amended: What says that the gates were changed after the outcomes were opened; None if they were not.
-        line: Number of its line in the ledger; None where there is none.
-        line_hash: Hash of the line.
+        amended: How the plan was changed after outcomes had been opened; None if it was not.
+        opening: Id of its entry in the ledger; None where there is none.
+        content: Digest of that entry.
     """
 
     problem: str | None
     amended: str | None = None
-    line: int | None = None
-    line_hash: str | None = None
+    opening: str | None = None
+    content: str | None = None
 
 
 @dataclass(frozen=True)
@@ -284,7 +284,7 @@ class Case:
         cohort_checks: Per external and development cohort, the report of the data checks.
         independence: Per external cohort, what it shares with the development cohort.
         parity: Difference between torch and ONNX Runtime.
-        custody: Per external cohort, how its outcomes were opened.
+        custody: Per external cohort, how its outcomes were opened; and what was opened and is declared no longer.
         lock_problem: Why the protocol is not the locked one, or the ledger not whole; None if both are.
     """
 

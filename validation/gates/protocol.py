@@ -8,8 +8,8 @@ from validation.gates.base import Answer, Case, GateSpec, Side, State
 class ProtocolGate:
     """PASS if plan, lock and ledger hold together; never declared, always blocking.
 
-    INCONCLUSIVE where gates were changed after the outcomes behind the evidence had been opened: who has seen a result
-    can move a limit to its good side.
+    INCONCLUSIVE where gates were changed after outcomes of the same patients had been opened, or a cohort was taken out
+    of the plan after it had been: who has seen a result can move a limit to its good side.
     """
 
     kind = "protocol"
@@ -29,7 +29,8 @@ class ProtocolGate:
         if case.lock_problem:
             return [Answer(None, State.FAIL, case.lock_problem)]
         whole = Answer(None, State.PASS, "the plan is the locked one, and the ledger is whole")
-        return [whole, *(self._judge_cohort(case, cohort) for cohort in case.cohorts_of(spec))]
+        cohorts = (*case.external, *sorted(set(case.custody) - set(case.external)))
+        return [whole, *(self._judge_cohort(case, cohort) for cohort in cohorts)]
 
     @staticmethod
     def _judge_cohort(case: Case, cohort: str) -> Answer:
@@ -38,4 +39,4 @@ class ProtocolGate:
             return Answer(cohort, State.FAIL, custody.problem if custody and custody.problem else "never opened")
         if custody.amended:
             return Answer(cohort, State.INCONCLUSIVE, f"{custody.amended}; a signed waiver is needed")
-        return Answer(cohort, State.PASS, f"opened under these gates (line {custody.line} of the ledger)")
+        return Answer(cohort, State.PASS, f"opened under these gates (opening {str(custody.opening)[:12]})")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from validation.gates.base import Custody
@@ -39,11 +39,27 @@ def custody_of(
         return Custody(f"the ledger holds no opening {str(stated['opening'])[:12]}, by which it was made")
     if problem := _problem(entry, evidence, lock):
         return Custody(problem)
-    first = ledger.earliest(entry.question) or entry
+    first = ledger.first_on(entry) or entry
     amended = None
     if first.gates != lock.digests["gates"]:
-        amended = f"gates were changed after the outcomes had been opened on {first.when} (line {first.sequence})"
-    return Custody(None, amended, entry.sequence, entry.hash)
+        amended = f"gates were changed after outcomes of these patients had been opened on {first.when}"
+    return Custody(None, amended, entry.id, entry.content)
+
+
+def dropped(external: Collection[str], ledger: Ledger, protocol: str) -> dict[str, Custody]:
+    """Return the cohorts on which models were judged by a protocol that declares them no longer.
+
+    Args:
+        external: External cohorts that it declares now.
+        ledger: Every opening.
+        protocol: Its architecture.
+    """
+    opened: dict[str, Custody] = {}
+    for entry in ledger.entries:
+        if entry.protocol == protocol and entry.alpha > 0 and entry.cohort not in external:
+            why = f"the cohort was opened on {entry.when}, and the protocol declares it no longer"
+            opened.setdefault(entry.cohort, Custody(None, why))
+    return opened
 
 
 def _problem(entry: Entry, evidence: Mapping[str, Any], lock: Lock) -> str | None:

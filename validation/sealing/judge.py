@@ -1,13 +1,14 @@
-"""The judge's sources, by digest: evidence made by other sources is of another judge."""
+"""The judge by digest, sources and numerical libraries: evidence made by others is of another judge."""
 
 from __future__ import annotations
 
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from validation.digests import json_sha256, path_sha256
 
-SOURCES = (  # what `evaluate` depends on in dvc.yaml, but for lock, seal and ledger, which shape no estimate
+SOURCES = (  # in validation/, what `evaluate` depends on but for lock, seal and ledger, which shape no estimate
     "blocks.py",
     "cells.py",
     "cohort.py",
@@ -28,13 +29,19 @@ SOURCES = (  # what `evaluate` depends on in dvc.yaml, but for lock, seal and le
     "schemas",
     "tables.py",
 )
+LIBRARIES = ("numba", "numpy", "pandas", "scipy", "statsmodels")
 _ROOM = Path(__file__).parents[1]
 
 
 @cache
 def judge_sha256() -> str:
-    """Return the digest of the judge's sources, by name; compiled files do not count."""
-    return json_sha256({name: _sources_sha256(_ROOM / name) for name in SOURCES})
+    """Return the digest of the judge: its sources, and the versions of the libraries that compute with them."""
+    return json_sha256(
+        {
+            "sources": {name: _sources_sha256(_ROOM / name) for name in SOURCES},
+            "libraries": {name: version(name) for name in LIBRARIES},
+        }
+    )
 
 
 def _sources_sha256(path: Path) -> str:

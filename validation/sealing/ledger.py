@@ -1,8 +1,8 @@
 """The exposure ledger: one line for every time that outcomes were opened. Lines are only ever added.
 
 Every line is JSON and holds the hash of the line before it, so that none can be altered, removed or moved without
-breaking those behind it. What was cut off at the end is found against an anchor: a version of the ledger in git, or a
-line that a verdict names.
+breaking those behind it. What was cut off at the end, or written anew, is found against an anchor: a version of the
+ledger in git, or an opening that a verdict names.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -94,10 +94,30 @@ class Entry:
         """Hash that the next line holds."""
         return json_sha256(_plain(self))
 
+    @property
+    def content(self) -> str:
+        """Digest of what was opened and released, wherever the line stands and whoever was first to ask."""
+        return json_sha256({key: value for key, value in _plain(self).items() if key not in _PLACE})
+
     def encode(self) -> bytes:
         """Return the line."""
         document = {**_plain(self), "id": self.id, "hash": self.hash}
         return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+
+
+_PLACE = ("sequence", "previous", "who", "when")
+_TABLES = frozenset(("cohort_yaml", "patients", "outcomes"))
+
+
+def same_patients(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether two openings, as mappings with cohort, synthetic and tables, are of the same patients.
+
+    The same outcomes or patients table, or the same name; a synthetic cohort drawn anew keeps its name and counts as
+    other patients.
+    """
+    tables = any(first["tables"][table] == second["tables"][table] for table in ("patients", "outcomes"))
+    named = first["cohort"] == second["cohort"] and not (first["synthetic"] and second["synthetic"])
+    return tables or named
 
 
 def _plain(entry: Entry) -> dict[str, Any]:
@@ -128,31 +148,39 @@ class Ledger:
         """Return the ledger with one more line, numbered and chained; nothing is written."""
         return Ledger((*self.entries, replace(entry, sequence=len(self.entries) + 1, previous=self.head)))
 
-    def earliest(self, question: Mapping[str, Any]) -> Entry | None:
-        """Return the first entry that asked the same of the same, whoever judged."""
-        return next((entry for entry in self.entries if entry.question == question), None)
+    def first_on(self, entry: Entry) -> Entry | None:
+        """Return the first opening of the entry's patients by its protocol, of whichever model."""
+        return next((known for known in self.on_cohort(entry) if known.protocol == entry.protocol), None)
+
+    def together(self, others: Iterable[Ledger]) -> Ledger:
+        """Return the ledger with the entries of others that it lacks, to count them; nothing is written."""
+        ledger, ids = self, {entry.id for entry in self.entries}
+        for entry in (entry for other in others for entry in other.entries):
+            if entry.id not in ids:
+                ledger, ids = ledger.with_entry(entry), ids | {entry.id}
+        return ledger
 
     def latest(self, question: Mapping[str, Any]) -> Entry | None:
         """Return the last entry that asked the same of the same, whoever judged."""
         return next((entry for entry in reversed(self.entries) if entry.question == question), None)
 
     def on_cohort(self, entry: Entry) -> tuple[Entry, ...]:
-        """Return the entries on the same patients.
-
-        The same outcomes or patients table, or the same name; a synthetic cohort drawn anew keeps its name, and is
-        other patients.
-        """
-        return tuple(
-            known
-            for known in self.entries
-            if any(known.tables[table] == entry.tables[table] for table in ("patients", "outcomes"))
-            or (known.cohort == entry.cohort and not (known.synthetic and entry.synthetic))
-        )
+        """Return the entries on the same patients, see `same_patients`."""
+        return tuple(known for known in self.entries if same_patients(vars(known), vars(entry)))
 
     def spent(self, entry: Entry) -> tuple[float, float]:
-        """Return what the openings of the entry's cohort have spent, and the smallest budget that was stated."""
+        """Return what the openings of the entry's cohort have spent, and the smallest budget that was stated.
+
+        An opening that cost less than this one does (as internal cohort, at another level) counts as much as this one:
+        whatever was seen then can decide what is asked now.
+        """
         known = self.on_cohort(entry)
-        return sum(one.alpha for one in known), min([entry.budget, *(one.budget for one in known if one.alpha > 0)])
+        spent = sum(max(one.alpha, entry.alpha) if one.kind == OPENING else one.alpha for one in known)
+        return spent, min([entry.budget, *(one.budget for one in known if one.alpha > 0)])
+
+    def cost(self, entry: Entry) -> float:
+        """Return what an opening costs: no less than any before it on the same patients."""
+        return max([entry.alpha, *(one.alpha for one in self.on_cohort(entry))]) if entry.alpha else 0.0
 
 
 def read_ledger(path: Path) -> Ledger:
@@ -175,7 +203,8 @@ def parse_ledger(content: bytes, where: str) -> Ledger:
     Raises:
         InputError: As `read_ledger`.
     """
-    ledger = Ledger()
+    entries: list[Entry] = []
+    head = GENESIS
     lines = content.split(b"\n")
     if lines.pop():
         raise InputError(f"{where} line {len(lines) + 1}", "a line without an end", "a whole line", _RESTORE)
@@ -183,12 +212,13 @@ def parse_ledger(content: bytes, where: str) -> Ledger:
         entry = _entry(line, f"{where} line {number}")
         if entry.encode() != line + b"\n":
             raise InputError(f"{where} line {number}", "a line that was altered", "the line as written", _RESTORE)
-        if (entry.sequence, entry.previous) != (number, ledger.head):
+        if (entry.sequence, entry.previous) != (number, head):
             found = f"entry {entry.sequence}, which follows {entry.previous[:12]}"
-            expected = f"entry {number}, which follows {ledger.head[:12]}"
+            expected = f"entry {number}, which follows {head[:12]}"
             raise InputError(f"{where} line {number}", found, expected, _RESTORE)
-        ledger = Ledger((*ledger.entries, entry))
-    return ledger
+        entries.append(entry)
+        head = entry.hash
+    return Ledger(tuple(entries))
 
 
 def _entry(line: bytes, where: str) -> Entry:
@@ -199,6 +229,11 @@ def _entry(line: bytes, where: str) -> Entry:
             raise ValueError(f"keys {sorted(raw)}")
         if not all(type(raw[key]) in (int, float) and 0 <= raw[key] < 1 for key in ("alpha", "budget")):
             raise ValueError(f"alpha {raw['alpha']!r}, budget {raw['budget']!r}")
+        texts = [name for name, hint in Entry.__annotations__.items() if hint == "str"]
+        if not all(isinstance(raw[name], str) for name in texts) or type(raw["synthetic"]) is not bool:
+            raise ValueError("a value of another type")
+        if set(raw["tables"]) != _TABLES or raw["kind"] not in (OPENING, REANALYSIS):
+            raise ValueError(f"tables {sorted(raw['tables'])}, kind {raw['kind']}")
         figures = {name: None if figure is None else tuple(figure) for name, figure in raw["estimates"].items()}
         return Entry(**{**{name: raw[name] for name in names}, "estimates": figures})
     except (ValueError, TypeError, AttributeError) as error:
@@ -236,13 +271,32 @@ def add_entry(path: Path, entry: Entry) -> Entry:
     """
     with locked_ledger(path) as file:
         ledger = read_ledger(path)
-        if known := ledger.find(entry.id):
-            return known
-        ledger = ledger.with_entry(entry)
-        file.write(ledger.entries[-1].encode())
+        return ledger.find(entry.id) or append(file, path, ledger, entry)
+
+
+def append(file: IO[bytes], path: Path, ledger: Ledger, entry: Entry) -> Entry:
+    """Write a line to a ledger that is held; it is on disk when this returns, or not there at all.
+
+    Args:
+        file: What `locked_ledger` yields.
+        path: Its path, for messages.
+        ledger: Its content.
+        entry: The entry.
+
+    Raises:
+        InputError: The disk is full, or fails.
+    """
+    kept = ledger.with_entry(entry).entries[-1]
+    size = os.fstat(file.fileno()).st_size
+    try:
+        file.write(kept.encode())
         file.flush()
         os.fsync(file.fileno())
-    return ledger.entries[-1]
+    except OSError as error:
+        os.ftruncate(file.fileno(), size)
+        remedy = "Make room; nothing was released."
+        raise InputError(str(path), str(error.strerror), "a line that can be kept", remedy) from error
+    return kept
 
 
 @dataclass(frozen=True)
@@ -251,18 +305,20 @@ class Anchors:
 
     Attributes:
         committed: Versions of the ledger in git, the one of the commit at hand first.
-        lines: Number and hash of a line, by what names it: a verdict that rests on it.
+        named: Id and content of an entry, by what names it: a verdict that rests on it.
+        elsewhere: Versions of other branches; their openings count, though they need not be here.
     """
 
     committed: tuple[bytes, ...] = ()
-    lines: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    named: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    elsewhere: tuple[bytes, ...] = ()
 
 
 def verify_anchors(ledger: Ledger, anchors: Anchors, where: str) -> None:
     """Make sure that nothing that is anchored is missing or was moved.
 
     The version of the commit at hand must be the beginning of the ledger; of all other versions (merged branches, too)
-    every entry must be there.
+    every entry must be there, with all that it said but who asked first.
 
     Args:
         ledger: The ledger at hand.
@@ -272,22 +328,23 @@ def verify_anchors(ledger: Ledger, anchors: Anchors, where: str) -> None:
     Raises:
         InputError: An anchored line is missing, or is not where it was.
     """
-    ids = {entry.id for entry in ledger.entries}
+    contents = {entry.id: entry.content for entry in ledger.entries}
     whole = b"".join(entry.encode() for entry in ledger.entries)
     for position, version in enumerate(anchors.committed):
         if whole.startswith(version):
             continue
         entries = parse_ledger(version, f"{where} in git").entries
         for entry in entries:
-            if entry.id not in ids:
-                found = f"no entry on {entry.cohort} and {entry.model}, opened by {entry.who} on {entry.when}"
+            if contents.get(entry.id) != entry.content:
+                what = "another" if entry.id in contents else "no"
+                found = f"{what} entry on {entry.cohort} and {entry.model}, opened by {entry.who} on {entry.when}"
                 raise InputError(where, found, "every entry that was ever committed", _RESTORE)
         if position == 0 and ledger.entries[: len(entries)] != entries:
             raise InputError(where, "other lines than those committed", "these, and new ones behind them", _RESTORE)
-    for name, (number, line_hash) in anchors.lines.items():
-        if not 0 < number <= len(ledger.entries) or ledger.entries[number - 1].hash != line_hash:
-            found = f"{len(ledger.entries)} lines, and not {line_hash[:12]} as line {number}"
-            raise InputError(where, found, f"the line that {name} rests on", _RESTORE)
+    for name, (entry_id, content) in anchors.named.items():
+        if contents.get(entry_id) != content:
+            found = f"{len(ledger.entries)} lines without opening {entry_id[:12]} as it was"
+            raise InputError(where, found, f"the opening that {name} rests on", _RESTORE)
 
 
 def agree(first: Figures, second: Figures) -> bool:

@@ -77,9 +77,10 @@ class Lock:
 
     @property
     def sha256(self) -> str:
-        """Digest of plan and cohorts: two locks with the same digest demand the same of the same patients."""
-        parts = {part: self.digests[part] for part in PARTS}
-        return json_sha256({"protocol": self.protocol, "parts": parts, "cohorts": self.cohorts})
+        """Digest of plan, cohorts and every amendment on the way here."""
+        history = [asdict(amendment) for amendment in self.history]
+        parts = {"protocol": self.protocol, "digests": self.digests, "cohorts": self.cohorts, "history": history}
+        return json_sha256(parts)
 
     @property
     def line(self) -> tuple[str, ...]:
@@ -110,6 +111,26 @@ def plan_digests(protocol: Protocol, plan: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def plan_problem(lock: Lock | None, protocol: Protocol, plan: Mapping[str, Any]) -> str | None:
+    """Say why a lock is not that of a plan; None if it is.
+
+    Args:
+        lock: The lock; None if there is none.
+        protocol: The plan as read.
+        plan: Its content, all of it.
+    """
+    if lock is None:
+        return f"a protocol that is not locked (hallmark protocol lock {protocol.model})"
+    if lock.protocol != protocol.model:
+        return f"the lock of {lock.protocol}"
+    digests = plan_digests(protocol, plan)
+    changed = [part for part in PARTS if lock.digests[part] != digests[part]]
+    if not changed and dict(lock.digests) != digests:
+        return "a lock with digests that are not those of its content"
+    amend = f"hallmark protocol amend {protocol.model} --reason TEXT"
+    return f"{' and '.join(changed)} changed since the protocol was locked ({amend})" if changed else None
+
+
 def changed_parts(lock: Lock, digests: Mapping[str, str], cohorts: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
     """Return what of plan and cohorts differs from the lock: analysis, gates, terms, cohorts."""
     parts = [part for part in PARTS if lock.digests[part] != digests[part]]
@@ -136,7 +157,8 @@ def read_lock(path: Path) -> Lock | None:
         if lock.to_dict() != raw or any(lock.digests[part] != digest for part, digest in content.items()):
             raise ValueError("digests that are not those of its content")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(str(path), f"{error}", "a lock as written", _RESTORE) from error
+        found = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise InputError(str(path), found, "a lock as written", _RESTORE) from error
     return lock
 
 

@@ -4,9 +4,10 @@
         evidence = ...opening.outcomes...
         opening.release(evidence, description)
 
-Everything is checked before a byte is decrypted. The line is added after the figures are known, because it holds them,
-and before anything is written. Until then a note `<ledger>.<id>.unfinished` stands beside the ledger: an opening that
-was interrupted leaves it, and counts as spent until it is repeated.
+Plan, lock, ledger, budget and key are checked before a byte is decrypted; that plan, model and predictions fit each
+other is checked before by `validation.evaluate.check_evaluable`. The line is added after the figures are known, because
+it holds them, and before anything is written. Until then a note `<ledger>.<id>.unfinished` stands beside the ledger: an
+opening that was interrupted leaves it, and counts as spent until it is repeated.
 """
 
 from __future__ import annotations
@@ -35,16 +36,20 @@ from validation.sealing.ledger import (
     Anchors,
     Entry,
     Ledger,
-    add_entry,
     agree,
+    append,
     figures_of,
     locked_ledger,
+    parse_ledger,
     read_ledger,
     released_sha256,
+    same_patients,
     verify_anchors,
 )
-from validation.sealing.lock import PARTS, Lock, plan_digests, require_latest
+from validation.sealing.lock import Lock, plan_problem, require_latest
 from validation.sealing.seal import Sealed, decrypt, passed, read_sealed
+
+_NOTED = ("id", "cohort", "synthetic", "tables", "model", "who", "when", "alpha")
 
 
 @dataclass(frozen=True)
@@ -75,9 +80,11 @@ class Question:
 class Opening:
     """Outcomes that have been opened; nothing may be written of them before `release`."""
 
-    def __init__(self, outcomes: pd.DataFrame, entry: Entry, ledger_file: Path, note: Path) -> None:
+    def __init__(
+        self, outcomes: pd.DataFrame, entry: Entry, ledger_file: Path, note: Path, elsewhere: tuple[Ledger, ...]
+    ) -> None:
         self.outcomes, self.entry = outcomes, entry
-        self._ledger_file, self._note = ledger_file, note
+        self._ledger_file, self._note, self._elsewhere = ledger_file, note, elsewhere
 
     @property
     def id(self) -> str:
@@ -97,20 +104,38 @@ class Opening:
         figures = figures_of(evidence)
         released = {"evidence": released_sha256(evidence), "descriptive": released_sha256(description)}
         entry = replace(self.entry, released=released, estimates=figures)
-        before = read_ledger(self._ledger_file)
-        if (known := before.find(entry.id)) is not None and not agree(known.estimates, figures):
-            where, found = f"{entry.cohort} of {entry.model}", f"other estimates than entry {known.sequence} released"
-            remedy = "Install the versions of constraints.txt; if they are, report a judge that is not deterministic."
-            raise InputError(where, found, "the same estimates from the same judge", remedy)
-        if entry.kind == REANALYSIS and known is None:
-            earlier = before.latest(entry.question)
-            if earlier is not None and agree(earlier.estimates, figures):
-                entry = replace(entry, alpha=0.0)
+        with locked_ledger(self._ledger_file) as file:
+            before = read_ledger(self._ledger_file)
+            kept = before.find(entry.id)
+            if kept is not None:
+                _require_same(kept, entry)
             else:
-                _require_room(before, entry, ())
-        kept = add_entry(self._ledger_file, entry)
-        self._note.unlink(missing_ok=True)
+                if entry.kind == REANALYSIS:
+                    earlier = before.latest(entry.question)
+                    if earlier is not None and agree(earlier.estimates, figures):
+                        entry = replace(entry, alpha=0.0)
+                    else:
+                        _require_room(before.together(self._elsewhere), entry, unfinished(self._ledger_file))
+                kept = append(file, self._ledger_file, before, entry)
+            self._note.unlink(missing_ok=True)
         return kept
+
+
+def _require_same(known: Entry, again: Entry) -> None:
+    """Refuse a repeated run that gave something else.
+
+    Raises:
+        InputError: Other estimates, or another document around them.
+    """
+    where = f"{again.cohort} of {again.model}"
+    if not agree(known.estimates, again.estimates):
+        remedy = "Install the versions of constraints.txt; if they are, report a judge that is not deterministic."
+        found = f"other estimates than line {known.sequence} of the ledger released"
+        raise InputError(where, found, "the same estimates from the same judge", remedy)
+    if known.released != again.released:
+        remedy = "Keep the evidence that is in git: another type of machine may differ in the last digits."
+        found = f"estimates that agree in documents that do not with line {known.sequence} of the ledger"
+        raise InputError(where, found, "the same documents to nine digits", remedy)
 
 
 @contextmanager
@@ -132,14 +157,18 @@ def opened(question: Question, ledger_file: Path, anchors: Anchors) -> Iterator[
     ledger = read_ledger(ledger_file)
     verify_anchors(ledger, anchors, str(ledger_file))
     require_latest(lock, ledger, str(ledger_file))
-    entry = _entry(question, lock, sealed, ledger)
-    require_budget(ledger, entry, unfinished(ledger_file))
+    elsewhere = tuple(parse_ledger(version, f"{ledger_file} on another branch") for version in anchors.elsewhere)
+    entry = _entry(question, lock, sealed, ledger.together(elsewhere))
+    require_budget(ledger.together(elsewhere), entry, unfinished(ledger_file))
     key = key_of(sealed.header.key_id)
     note = ledger_file.with_name(f"{ledger_file.name}.{entry.id[:16]}.unfinished")
     with locked_ledger(ledger_file):  # of two that ask at once for the last of a budget one is refused
-        require_budget(read_ledger(ledger_file), entry, unfinished(ledger_file))
-        _write_note(note, entry)
-    yield Opening(_outcomes(question.cohort, sealed, decrypt(sealed, key)), entry, ledger_file, note)
+        now = read_ledger(ledger_file)
+        require_budget(now.together(elsewhere), entry, unfinished(ledger_file))
+        if now.find(entry.id) is None:
+            _write_note(note, entry)
+    outcomes = _outcomes(question.cohort, sealed, decrypt(sealed, key))
+    yield Opening(outcomes, entry, ledger_file, note, elsewhere)
 
 
 def open_demonstration(cohort: Cohort) -> pd.DataFrame:
@@ -178,21 +207,16 @@ def require_lock(question: Question) -> Lock:
         InputError: There is none, it is of another protocol, plan or cohort have been changed.
     """
     protocol, lock, cohort = question.protocol, question.lock, question.cohort
-    if lock is None:
-        remedy = f"Lock it before outcomes are opened: hallmark protocol lock {protocol.model}"
-        raise InputError(str(protocol.file), "a protocol that is not locked", "a locked protocol", remedy)
-    amend = f"Undo the change, or record it: hallmark protocol amend {protocol.model} --reason TEXT"
-    if lock.protocol != protocol.model:
-        raise InputError(str(protocol.file), f"the lock of {lock.protocol}", f"the lock of {protocol.model}", amend)
-    digests = plan_digests(protocol, question.plan)
-    if changed := [part for part in PARTS if lock.digests[part] != digests[part]]:
-        found = f"{' and '.join(changed)} changed since the protocol was locked"
-        raise InputError(str(protocol.file), found, "the plan that was locked", amend)
+    problem = plan_problem(lock, protocol, question.plan)
+    if lock is None or problem:
+        remedy = "Outcomes are opened by a locked plan only: undo the change, or record it."
+        raise InputError(str(protocol.file), str(problem), "the plan that was locked", remedy)
     at_hand, locked = cohort_digests(cohort.folder, cohort.meta), lock.cohorts.get(cohort.meta.name)
     if locked is None or dict(locked) != at_hand:
         other = [name for name in at_hand if locked and locked.get(name) != at_hand[name]]
         found = f"other {' and '.join(other)} than were locked" if locked else "a cohort that is not in the lock"
-        raise InputError(f"cohort {cohort.meta.name}", found, "the cohort that was locked", amend)
+        remedy = f"Undo the change, or record it: hallmark protocol amend {protocol.model} --reason TEXT"
+        raise InputError(f"cohort {cohort.meta.name}", found, "the cohort that was locked", remedy)
     return lock
 
 
@@ -216,7 +240,12 @@ def require_budget(ledger: Ledger, entry: Entry, pending: tuple[Mapping[str, Any
 
 def _require_room(ledger: Ledger, entry: Entry, pending: tuple[Mapping[str, Any], ...]) -> None:
     spent, budget = ledger.spent(entry)
-    spent += sum(note["alpha"] for note in pending if note["cohort"] == entry.cohort and note["id"] != entry.id)
+    known = {one.id for one in ledger.entries} | {entry.id}
+    spent += sum(
+        max(note["alpha"], entry.alpha)
+        for note in pending
+        if note["id"] not in known and same_patients(note, vars(entry))
+    )
     if entry.alpha > 0 and spent + entry.alpha > budget + 1e-12:
         count = len(ledger.on_cohort(entry))
         found = (
@@ -253,13 +282,14 @@ def _entry(question: Question, lock: Lock, sealed: Sealed, ledger: Ledger) -> En
         estimates={},
     )
     before = ledger.latest(entry.question)
-    return replace(entry, kind=REANALYSIS) if before is not None and before.judge != entry.judge else entry
+    kind = REANALYSIS if before is not None and before.judge != entry.judge else OPENING
+    return replace(entry, kind=kind, alpha=ledger.cost(entry))
 
 
 def _write_note(note: Path, entry: Entry) -> None:
-    content = {"id": entry.id, "cohort": entry.cohort, "model": entry.model, "who": entry.who, "when": entry.when}
+    content = {key: getattr(entry, key) for key in _NOTED}
     try:
-        note.write_text(json.dumps({**content, "alpha": entry.alpha}, sort_keys=True) + "\n", encoding="utf-8")
+        note.write_text(json.dumps(content, sort_keys=True) + "\n", encoding="utf-8")
     except OSError as error:
         expected, remedy = "a note of the opening", "Make the folder writable, or evaluate elsewhere."
         raise InputError(str(note), str(error.strerror), expected, remedy) from error
@@ -275,9 +305,9 @@ def unfinished(ledger_file: Path) -> tuple[Mapping[str, Any], ...]:
     for path in sorted(ledger_file.parent.glob(f"{ledger_file.name}.*.unfinished")):
         try:
             note = json.loads(path.read_text(encoding="utf-8"))
-            alpha = float(note["alpha"])
-            notes.append({**{key: str(note[key]) for key in ("id", "cohort", "model", "who", "when")}, "alpha": alpha})
+            same_patients(note, note)  # has what the comparison needs
+            notes.append({**{key: note[key] for key in _NOTED}, "alpha": float(note["alpha"])})
         except (OSError, ValueError, KeyError, TypeError) as error:
-            remedy = "Run the evaluation again that was interrupted, then remove the note."
+            remedy = "Outcomes were opened and nothing recorded: find out whose, evaluate again, then remove the note."
             raise InputError(str(path), f"a malformed note ({error})", "a note as written", remedy) from error
     return tuple(notes)

@@ -108,13 +108,27 @@ def test_no_line_can_be_moved_or_cut(order: list[int], kept: int) -> None:
         verify_anchors(parse_ledger(written(anew), "ledger"), anchors, "ledger")
 
 
-def test_a_line_that_is_named_must_be_where_it_was() -> None:
-    """A verdict names number and hash."""
-    ledger = ledger_of(*MODELS)
-    verify_anchors(ledger, Anchors(lines={"verdict": (2, ledger.entries[1].hash)}), "ledger")
-    for number in (0, 1, 5):
-        with pytest.raises(InputError, match="the line that verdict rests on"):
-            verify_anchors(ledger, Anchors(lines={"verdict": (number, ledger.entries[1].hash)}), "ledger")
+def test_an_opening_that_is_named_must_be_there_as_it_was() -> None:
+    """A verdict names id and content; where the line stands does not matter, so branches can be merged."""
+    ledger, moved = ledger_of(*MODELS), ledger_of(*reversed(MODELS))
+    named = Anchors(named={"verdict": (MODELS[1].id, MODELS[1].content)})
+    verify_anchors(ledger, named, "ledger")
+    verify_anchors(moved, named, "ledger")
+    cheaper = ledger_of(MODELS[0], replace(MODELS[1], alpha=0.0))
+    for other in (cheaper, ledger_of(MODELS[0]), Ledger()):
+        with pytest.raises(InputError, match="the opening that verdict rests on"):
+            verify_anchors(other, named, "ledger")
+
+
+def test_an_opening_costs_no_less_than_any_before_it() -> None:
+    """Neither at another level nor after openings that cost nothing."""
+    free = entry(alpha=0.0, model="internal", artifact="5" * 64)
+    ledger = ledger_of(free, entry())
+
+    assert ledger.cost(entry(alpha=0.001, model="new")) == 0.025
+    assert ledger.cost(entry(alpha=0.0, model="new")) == 0
+    assert ledger.spent(entry(model="new"))[0] == 0.05
+    assert ledger.spent(entry(alpha=0.0, model="new"))[0] == 0.025
 
 
 def test_who_counts_as_the_same_patients() -> None:
