@@ -2,7 +2,7 @@
 
     python benchmarks/sealing_cost.py [MODEL COHORT]
 
-Both read the same predictions and tables, run the suite of the outcomes, estimate, describe, and keep nothing. The
+Both read plan, model, predictions and tables, run the suite of the outcomes, estimate, describe, and keep nothing. The
 sealed way also checks plan, lock, ledger and its versions in git, decrypts, and adds its line, to a copy of the ledger.
 Turns alternate; one of each first, untimed. Writes benchmarks/sealing_cost.json and prints it.
 """
@@ -31,13 +31,14 @@ from pipelines.layout import (
     protocol_file,
 )
 from pipelines.params import load_params
-from registry.artefact import read_artefact
+from registry.artefact import Artefact, read_artefact
 from validation.cells import PATIENT, convert, parse_table
-from validation.cohort import load_cohort, outcomes_of
+from validation.cohort import Cohort, load_cohort, outcomes_of, read_meta
 from validation.digests import file_sha256
 from validation.documents import read_yaml, write_json
+from validation.evaluate import check_evaluable
 from validation.outcome_checks import check_outcomes
-from validation.protocol import load_protocol
+from validation.protocol import Protocol, load_protocol
 from validation.schema import load_schema
 from validation.sealing.keys import demo_key
 from validation.sealing.lock import read_lock
@@ -60,20 +61,28 @@ def measure(model: str, cohort_name: str, turns: int = TURNS) -> dict[str, Any]:
         Median seconds of each way, the median of the turns' ratios with their range, and what was evaluated.
     """
     architecture = load_params().model(model).architecture
-    protocol, artefact = load_protocol(protocol_file(architecture)), read_artefact(artifact_folder(model))
-    cohort = load_cohort(cohort_folder(cohort_name))
-    predictions = pd.read_parquet(predictions_table(model, cohort_name))
-    digest = file_sha256(predictions_table(model, cohort_name))
-    sealed = read_sealed(cohort.folder / cohort.meta.tables["outcomes"])
-    content, schema = decrypt(sealed, demo_key()), load_schema(cohort.meta.schema)
+    folder, table = cohort_folder(cohort_name), predictions_table(model, cohort_name)
+    meta = read_meta(folder)
+    kept = read_sealed(folder / meta.tables["outcomes"])
+    content, name = decrypt(kept, demo_key()), kept.header.table
+
+    def given() -> tuple[Protocol, Artefact, Cohort, pd.DataFrame, str]:
+        """Read and check what both ways need, as the DVC stage does."""
+        protocol, artefact = load_protocol(protocol_file(architecture)), read_artefact(artifact_folder(model))
+        cohort, predictions = load_cohort(folder), pd.read_parquet(table)
+        check_evaluable(protocol, artefact.contract, cohort, predictions)
+        return protocol, artefact, cohort, predictions, file_sha256(table)
 
     def open_way() -> None:
-        table = convert(parse_table(cohort_name, sealed.header.table, content), schema.outcomes.columns)
-        passed(table, check_outcomes(table, schema, tuple(cohort.patients[PATIENT])), cohort.meta)
+        protocol, artefact, cohort, predictions, digest = given()
+        schema = load_schema(cohort.meta.schema)
+        outcomes = convert(parse_table(cohort_name, name, content), schema.outcomes.columns)
+        passed(outcomes, check_outcomes(outcomes, schema, tuple(cohort.patients[PATIENT])), cohort.meta)
         digests = evidence_digests(artefact, cohort, digest, opening=None)
-        judged(protocol, artefact, cohort, predictions, outcomes_of(cohort, table), digests)
+        judged(protocol, artefact, cohort, predictions, outcomes_of(cohort, outcomes), digests)
 
     def sealed_way(ledger: Path) -> None:
+        protocol, artefact, cohort, predictions, digest = given()
         plan, lock = read_yaml(protocol.file), read_lock(lock_file(architecture))
         question = Question(protocol, plan, lock, cohort, model, artefact.digest, digest, "benchmark")
         with opened(question, ledger, anchors()) as opening:
@@ -95,7 +104,7 @@ def measure(model: str, cohort_name: str, turns: int = TURNS) -> dict[str, Any]:
     return {
         "model": model,
         "cohort": cohort_name,
-        "patients": len(cohort.patients),
+        "patients": kept.header.n,
         "turns": turns,
         "median_seconds": {name: round(statistics.median(values), 3) for name, values in seconds.items()},
         "median_ratio": round(statistics.median(ratios), 3),
