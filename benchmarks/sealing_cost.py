@@ -64,7 +64,7 @@ def measure(model: str, cohort_name: str, turns: int = TURNS) -> dict[str, Any]:
     folder, table = cohort_folder(cohort_name), predictions_table(model, cohort_name)
     meta = read_meta(folder)
     kept = read_sealed(folder / meta.tables["outcomes"])
-    content, name = decrypt(kept, demo_key()), kept.header.table
+    content, written_as = decrypt(kept, demo_key()), kept.header.table
 
     def given() -> tuple[Protocol, Artefact, Cohort, pd.DataFrame, str]:
         """Read and check what both ways need, as the DVC stage does."""
@@ -76,7 +76,7 @@ def measure(model: str, cohort_name: str, turns: int = TURNS) -> dict[str, Any]:
     def open_way() -> None:
         protocol, artefact, cohort, predictions, digest = given()
         schema = load_schema(cohort.meta.schema)
-        outcomes = convert(parse_table(cohort_name, name, content), schema.outcomes.columns)
+        outcomes = convert(parse_table(cohort_name, written_as, content), schema.outcomes.columns)
         passed(outcomes, check_outcomes(outcomes, schema, tuple(cohort.patients[PATIENT])), cohort.meta)
         digests = evidence_digests(artefact, cohort, digest, opening=None)
         judged(protocol, artefact, cohort, predictions, outcomes_of(cohort, outcomes), digests)
