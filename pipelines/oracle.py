@@ -117,7 +117,7 @@ def _oracle_estimates(
         known = predictions[spec.prediction].notna()
         predictions[spec.prediction] = truth[truths[spec.id].column].reindex(predictions.index).where(known)
     evidence = evaluate_cohort(
-        replace(protocol, analysis=replace(protocol.analysis, estimates=asked)),
+        replace(protocol, analysis=replace(protocol.analysis, estimates=asked, subgroups=())),
         artefact.contract,
         folder,
         predictions=predictions.reset_index(),

@@ -189,7 +189,7 @@ def test_unknown_architecture_is_bad_input() -> None:
         lambda: new_protocol("mri", None),
         lambda: show_protocol("mri", False),
     ):
-        with pytest.raises(InputError, match="found mri; expected one of: .*mri_distant_metastasis"):
+        with pytest.raises(InputError, match=r"found mri; expected one of: .*mri_distant_metastasis"):
             command()
 
 
