@@ -35,7 +35,7 @@ from pipelines.train import development_set
 from validation.cohort import Cohort, load_cohort
 from validation.documents import read_json, write_json
 from validation.evaluate import evaluate_cohort
-from validation.evidence import GIVEN_DIGESTS
+from validation.evidence import GIVEN_DIGESTS, OF_GROUP
 from validation.protocol import load_protocol
 from validation.sealing.opening import open_demonstration
 
@@ -107,6 +107,7 @@ def run(model: str, folder: Path) -> dict[str, Any]:
         evidence[name] = [
             {key: entry.get(key) for key in ("id", "value", "lower", "upper", "n", "events")}
             for entry in document["estimates"]
+            if OF_GROUP not in entry["id"]
         ]
     few = {name: array[:PARITY_PATIENTS].astype(np.float32) for name, array in development.inputs.items()}
     return {

@@ -10,7 +10,7 @@ import pytest
 from tests.pipelines.repository import Repository, copy_repository, only
 from validation.descriptive.document import read_description
 from validation.documents import read_json
-from validation.evidence import read_evidence
+from validation.evidence import OF_GROUP, read_evidence
 from validation.protocol import load_protocol
 from validation.verdict import Verdict
 
@@ -60,10 +60,13 @@ def test_every_cohort_is_evaluated_and_described(roads: dict[str, Repository], m
     for cohort, path in {**places, development: evidence / "development.json"}.items():
         document, described = read_evidence(path), read_description(evidence / "descriptive" / f"{cohort}.json")
 
-        assert [entry["id"] for entry in document["estimates"]] == [spec.id for spec in plan.estimates]
+        whole = [entry for entry in document["estimates"] if OF_GROUP not in entry["id"]]
+        parts = {entry["id"].partition(OF_GROUP)[0] for entry in document["estimates"][len(whole) :]}
+        assert [entry["id"] for entry in whole] == [spec.id for spec in plan.estimates]
+        assert parts == {name for subgroup in plan.subgroups for name in subgroup.estimates}
         assert [entry["id"] for entry in described["analyses"]] == [analysis.id for analysis in plan.descriptive]
         assert document["patients"]["predicted"] > 0
-        assert sum(entry["value"] is not None for entry in document["estimates"]) >= len(plan.estimates) / 2, cohort
+        assert sum(entry["value"] is not None for entry in whole) >= len(plan.estimates) / 2, cohort
 
 
 def test_what_a_cohort_never_recorded_is_undefined_with_the_reason(roads: dict[str, Repository]) -> None:
@@ -89,5 +92,7 @@ def test_the_verdict_looks_at_external_cohorts_alone_and_does_not_pass(
     development = repository.read("params.yaml")["models"][model]["development"]
     shown = repository.hallmark("gate", model)
 
-    assert {result.answer.cohort for result in verdict.gates} == {None, development, *plan.external}
+    pooled = {result.answer.cohort for result in verdict.gates if result.spec.id.endswith("_pooled")}
+    assert pooled == ({"pooled"} if len(plan.external) > 1 else set())
+    assert {result.answer.cohort for result in verdict.gates} == {None, development, *plan.external} | pooled
     assert shown.returncode in (1, 3), shown.stdout
