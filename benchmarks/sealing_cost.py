@@ -49,6 +49,22 @@ OUTPUT = Path(__file__).with_suffix(".json")
 TURNS = 9
 
 
+def _seconds(open_way: Callable[[], None], sealed_way: Callable[[Path], None], turns: int) -> dict[str, list[float]]:
+    """Time both ways in turn, the sealed one with a copy of the ledger."""
+    with tempfile.TemporaryDirectory() as scratch:
+        ledger = Path(scratch) / LEDGER.name
+        shutil.copy(LEDGER, ledger)
+        ways: dict[str, Callable[[], None]] = {"open": open_way, "sealed": lambda: sealed_way(ledger)}
+        seconds: dict[str, list[float]] = {name: [] for name in ways}
+        for turn in range(turns + 1):
+            for name, way in ways.items():
+                since = time.perf_counter()
+                way()
+                if turn:
+                    seconds[name].append(time.perf_counter() - since)
+    return seconds
+
+
 def measure(model: str, cohort_name: str, turns: int = TURNS) -> dict[str, Any]:
     """Time both ways in turn.
 
@@ -89,17 +105,7 @@ def measure(model: str, cohort_name: str, turns: int = TURNS) -> dict[str, Any]:
             digests = evidence_digests(artefact, cohort, digest, opening.id)
             opening.release(*judged(protocol, artefact, cohort, predictions, opening.outcomes, digests))
 
-    with tempfile.TemporaryDirectory() as scratch:
-        ledger = Path(scratch) / LEDGER.name
-        shutil.copy(LEDGER, ledger)
-        ways: dict[str, Callable[[], None]] = {"open": open_way, "sealed": lambda: sealed_way(ledger)}
-        seconds: dict[str, list[float]] = {name: [] for name in ways}
-        for turn in range(turns + 1):
-            for name, way in ways.items():
-                since = time.perf_counter()
-                way()
-                if turn:
-                    seconds[name].append(time.perf_counter() - since)
+    seconds = _seconds(open_way, sealed_way, turns)
     ratios = sorted(s / o for s, o in zip(seconds["sealed"], seconds["open"], strict=True))
     return {
         "model": model,

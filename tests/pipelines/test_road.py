@@ -42,6 +42,14 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     return repository
 
 
+def results(repository: Repository) -> Iterator[Path]:
+    """Files of evidence and predictions."""
+    for name in ("evidence", "predictions"):
+        yield from (
+            path for path in (repository.folder / name).rglob("*") if path.is_file() and ".git" not in path.name
+        )
+
+
 def opened(repository: Repository) -> list[str]:
     """Cohorts of the lines of the ledger."""
     return [json.loads(line)["cohort"] for line in (repository.folder / LEDGER).read_text().splitlines()]
@@ -53,7 +61,10 @@ def restored(road: Repository) -> Iterator[None]:
     plans = (road.folder / "params.yaml", road.folder / PROTOCOL, road.folder / LOCK, road.folder / LEDGER)
     evidence = [path for path in (road.folder / "evidence").rglob("*") if path.is_file()]
     saved = {path: path.read_bytes() for path in {*plans, *evidence, road.folder / "dvc.lock"}}
+    made = set(results(road))
     yield
+    for path in set(results(road)) - made:  # of a cohort that the plan no longer has
+        path.unlink()
     if any(path.read_bytes() != saved[path] for path in plans):
         for path, content in saved.items():
             path.write_bytes(content)
